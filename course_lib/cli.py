@@ -1,0 +1,5 @@
+"""The `course` command."""
+
+
+def main() -> int:
+    return 0
