@@ -1,0 +1,1 @@
+"""Explorers made of ipywidgets, one module each, with a text twin beside every widget."""
