@@ -1,0 +1,103 @@
+"""Observations: what a check saw, as plain data that holds still and can travel between processes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+MAX_DEPTH = 20
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The scenario ended in an exception; `where` is the learner's own line, if it was raised there."""
+
+    kind: str
+    message: str
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class OutOfTime:
+    """The scenario did not end within its time."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """Something that is not plain data: a set, a generator, an object of one's own."""
+
+    type_name: str
+
+
+def snapshot(value: Any, depth: int = 0) -> Any:
+    """Copy a scenario's answer into plain data: tensors, arrays, numbers, strings, None, lists and dicts of them.
+
+    Tuples become lists, views and strided tensors become contiguous copies, gradients are left behind.
+    """
+    if isinstance(value, Raised | OutOfTime):
+        return value
+    if isinstance(value, Tensor):
+        dense = value.detach().to_dense() if value.layout != torch.strided else value.detach()
+        return torch.empty(dense.shape, dtype=dense.dtype).copy_(dense)
+    if isinstance(value, np.ndarray):
+        return Opaque("ndarray of objects") if value.dtype == object else np.array(value)
+    if value is None or isinstance(value, bool | np.bool_):
+        return None if value is None else bool(value)
+    for kind, numbers in ((int, np.integer), (float, np.floating), (complex, np.complexfloating)):
+        if isinstance(value, kind | numbers):
+            return kind(value)
+    if isinstance(value, str):
+        return str(value)
+    if depth < MAX_DEPTH and isinstance(value, list | tuple | range):
+        return [snapshot(item, depth + 1) for item in value]
+    if depth < MAX_DEPTH and isinstance(value, Mapping):
+        return {str(key): snapshot(item, depth + 1) for key, item in value.items()}
+    return Opaque(type(value).__name__)
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every leaf of an observation with its path, such as `("[2].loss", 0.5)`."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from leaves(item, f"{path}[{index}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, f"{path}.{key}")
+    else:
+        yield path, value
+
+
+def describe(value: Any) -> str:
+    """An observation in a few words: small ones in full, large ones by kind and shape."""
+    if isinstance(value, Tensor | np.ndarray):
+        kind = str(value.dtype).removeprefix("torch.")
+        if value.size == 0 if isinstance(value, np.ndarray) else value.numel() == 0:
+            return f"an empty {kind} tensor of shape {tuple(value.shape)}"
+        if np.prod(value.shape, dtype=int) <= 6:
+            return f"{kind} {_numbers(value.tolist())}"
+        return f"{kind} tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else (
+            f"{kind} NumPy array of shape {tuple(value.shape)}")
+    if isinstance(value, float | complex):
+        return _numbers(value)
+    if isinstance(value, Opaque):
+        return f"an object of type {value.type_name}"
+    if isinstance(value, Raised):
+        return f"{value.kind}: {value.message}"
+    if isinstance(value, list | tuple):
+        text = "[" + ", ".join(describe(item) for item in value[:8]) + (", ...]" if len(value) > 8 else "]")
+        return text if len(text) <= 120 else f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {describe(item)}" for key, item in value.items()) + "}"
+    text = repr(value)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _numbers(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_numbers(item) for item in value) + "]"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,95 @@
+"""What the learner has solved, kept in one local file and nowhere else."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from course_lib.errors import CourseError
+from course_lib.exercises.registry import load_lesson
+from course_lib.exercises.verdict import Verdict
+from course_lib.paths import lessons, state_dir, write_atomically
+
+
+def progress_file() -> Path:
+    """The file: JSON, `{lesson: {exercise: {state, attempts, first_right, last_checked, mistakes}}}`."""
+    return state_dir() / "progress.json"
+
+
+def load() -> dict[str, dict[str, dict[str, Any]]]:
+    """The progress so far.
+
+    Raises:
+        CourseError: the file is not what it should be; nothing is overwritten.
+    """
+    if not progress_file().exists():
+        return {}
+    try:
+        found = json.loads(progress_file().read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise CourseError(f"{progress_file()} is not readable as JSON ({error}). Rename it to start afresh.") from None
+    if not isinstance(found, dict):
+        raise CourseError(f"{progress_file()} holds a {type(found).__name__}, not an object. Rename it to start afresh.")
+    return found
+
+
+def record(lesson: str, verdict: Verdict) -> None:
+    """Add one verdict. What was right once stays right; an unwritten answer changes nothing."""
+    if verdict.state == "unwritten":
+        return
+    with _locked():
+        progress = load()
+        entry = progress.setdefault(lesson, {}).setdefault(verdict.exercise, {"state": "wrong", "attempts": 0, "mistakes": {}})
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        entry["attempts"] += 1
+        entry["last_checked"] = now
+        if verdict.state == "right" and not verdict.shortcut:
+            entry["state"] = "right"
+            entry.setdefault("first_right", now)
+        elif verdict.state == "right" and entry["state"] != "right":
+            entry["state"] = "shortcut"
+        if verdict.diagnosis and verdict.diagnosis.certain:
+            name = verdict.diagnosis.mistake
+            entry["mistakes"][name] = entry["mistakes"].get(name, 0) + 1
+        write_atomically(progress_file(), json.dumps(progress, indent=1, sort_keys=True) + "\n")
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    """Two kernels may solve exercises at the same time."""
+    state_dir().mkdir(parents=True, exist_ok=True)
+    with FileLock(state_dir() / "progress.lock", timeout=10):
+        yield
+
+
+def overview() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Each lesson's stem with its exercises and their states: right, shortcut, wrong or unwritten."""
+    progress = load()
+    return [
+        (lesson.stem, [(name, progress.get(lesson.name, {}).get(name, {}).get("state", "unwritten"))
+                       for name in load_lesson(lesson.name).exercises])
+        for lesson in lessons()
+    ]
+
+
+def progress_text() -> str:
+    """The overview as text."""
+    marks = {"right": "✓", "shortcut": "!", "wrong": "✗", "unwritten": "○"}
+    lines = []
+    for stem, exercises in overview():
+        solved = sum(state == "right" for _, state in exercises)
+        lines.append(f"{stem}  {solved} of {len(exercises)} solved")
+        lines += [f"    {marks[state]} {name}" + ("  (solved with the library's own function)" if state == "shortcut" else "")
+                  for name, state in exercises]
+    return "\n".join(lines)
+
+
+def show() -> int:
+    """`course progress`: print the overview."""
+    print(progress_text())
+    print(f"\nKept in {progress_file()}")
+    return 0

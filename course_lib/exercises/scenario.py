@@ -1,0 +1,135 @@
+"""Run one check's scenario on an answer: its own seed, fresh inputs, a time limit, and a record of what happened."""
+
+import functools
+import inspect
+import io
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from course_lib.exercises.declare import Check
+from course_lib.exercises.draw import Draw, seed_for
+from course_lib.exercises.observations import OutOfTime, Raised, describe, snapshot
+from course_lib.exercises.timelimit import TimeIsUp, time_limit
+from course_lib.seeds import seed_everything, undisturbed_random_state
+
+MAX_CALLS = 40
+MAX_PRINTED = 2_000
+
+
+@dataclass
+class Run:
+    """What one run of a scenario showed.
+
+    Attributes:
+        observation: plain data, or `Raised`, or `OutOfTime`.
+        calls: the calls of the answer with their arguments in a few words, the first 40 of them.
+        returned: what the last call returned, in a few words.
+        printed: what the answer printed, its first 2,000 characters.
+        drawn: the inputs, for the report.
+    """
+
+    observation: Any = None
+    calls: list[str] = field(default_factory=list)
+    returned: str = ""
+    printed: str = ""
+    drawn: list[Any] = field(default_factory=list)
+
+
+def run_scenario(
+    check: Check, implementation: Any, *, siblings: Mapping[str, Any], seed: int = 0, seconds: float = 5.0
+) -> Run:
+    """Run a check's scenario on an implementation and record what happened; judges nothing.
+
+    Args:
+        check: the check.
+        implementation: a function or a class.
+        siblings: the references of the lesson's other exercises; while the scenario runs, the answer sees these instead of
+            the learner's own.
+        seed: the same seed gives the same inputs.
+        seconds: the time limit.
+    """
+    run, printed = Run(), _Printed()
+    own_seed = seed_for(seed, check.exercise, check.name)
+    draw = Draw(own_seed)
+    extra = {name: siblings[name] for name in check.parameters[2:]}
+    answer = _recorded(implementation, run) if inspect.isfunction(implementation) else implementation
+    bound = _bound(implementation, siblings, check.exercise)
+    with undisturbed_random_state(), bound, redirect_stdout(printed), torch.enable_grad():
+        seed_everything(own_seed)
+        try:
+            with time_limit(seconds):
+                run.observation = snapshot(check.scenario(answer, draw, **extra))
+        except TimeIsUp:
+            run.observation = OutOfTime(seconds)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit in an answer must not end the kernel
+            run.observation = _raised(error, implementation, run)
+    run.printed, run.drawn = printed.getvalue(), snapshot(draw.drawn)
+    return run
+
+
+class _Printed(io.StringIO):
+    """Keeps the first characters only: an endless loop that prints must not fill the memory."""
+
+    def write(self, text: str) -> int:
+        if self.tell() < MAX_PRINTED:
+            super().write(text[: MAX_PRINTED - self.tell()])
+        return len(text)
+
+
+def _recorded(function: Any, run: Run) -> Any:
+    """The same function, but each call is written down before it happens, and its result afterwards."""
+
+    @functools.wraps(function)
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        if len(run.calls) < MAX_CALLS:
+            given = [describe(snapshot(arg)) for arg in args]
+            given += [f"{key}={describe(snapshot(value))}" for key, value in kwargs.items()]
+            run.calls.append(f"{function.__name__}({', '.join(given)})")
+        result = function(*args, **kwargs)
+        if len(run.calls) < MAX_CALLS:
+            run.returned = describe(snapshot(result))
+        return result
+
+    return recorded
+
+
+def code_of(implementation: Any) -> Any:
+    """The answer's own function: itself, or the first method of a class."""
+    for candidate in (implementation, *getattr(implementation, "__dict__", {}).values()):
+        if inspect.isfunction(candidate):
+            return inspect.unwrap(candidate)
+    return None
+
+
+@contextmanager
+def _bound(implementation: Any, siblings: Mapping[str, Any], name: str) -> Iterator[None]:
+    """Where the answer was written, let the siblings be their references and its own name be itself (it may be recursive)."""
+    code = code_of(implementation)
+    namespace = code.__globals__ if code else {}
+    itself = {name: implementation} if implementation.__name__ == name else {}
+    before = {key: namespace[key] for key in {**siblings, **itself} if key in namespace}
+    namespace.update(siblings, **itself)
+    try:
+        yield
+    finally:
+        for key in {**siblings, **itself}:
+            namespace.pop(key, None)
+        namespace.update(before)
+
+
+def _raised(error: BaseException, implementation: Any, run: Run) -> Raised:
+    """The exception, with the learner's own line if it was raised below one, else with what their code had returned."""
+    code = code_of(implementation)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if code and frame.filename == code.__code__.co_filename]
+    where = f"line {own[-1].lineno}: {own[-1].line}" if own else ""
+    if not own and run.returned:
+        where = f"after {implementation.__name__} returned {run.returned}"
+    return Raised(type(error).__name__, str(error), where)

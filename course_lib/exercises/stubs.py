@@ -1,0 +1,92 @@
+"""Is an answer unwritten? Reads the learner's own source, and the stubs that the lessons ship."""
+
+import ast
+import linecache
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from course_lib.paths import Lesson
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def definitions(source: str) -> dict[str, Definition]:
+    """The top-level functions and classes of a source by name, the last one of each name; none if it does not parse."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return {}
+    return {node.name: node for node in tree.body if isinstance(node, Definition)}
+
+
+def is_exercise(node: Definition) -> bool:
+    """Whether a definition wears `@exercise`."""
+    return any(isinstance(decorator, ast.Name) and decorator.id == "exercise" for decorator in node.decorator_list)
+
+
+def stub_sources(lesson: Lesson) -> dict[str, str]:
+    """The stub of each exercise of a lesson, as the lesson's source ships it, decorator included."""
+    return _stubs(lesson.source, lesson.source.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _stubs(path: Path, stamp: int) -> dict[str, str]:
+    source = path.read_text(encoding="utf-8")
+    lines = source.splitlines()
+    return {
+        name: "\n".join(lines[node.decorator_list[0].lineno - 1 : node.end_lineno])
+        for name, node in definitions(source).items() if is_exercise(node)
+    }
+
+
+def source_of(name: str, filename: str) -> str:
+    """The source of a definition in a cell or file that Python has executed; empty if it is not known."""
+    lines = linecache.getlines(filename)
+    node = definitions("".join(lines)).get(name)
+    if node is None:
+        return ""
+    first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+    return "".join(lines[first - 1 : node.end_lineno])
+
+
+def is_unwritten(source: str, stub: str = "") -> bool:
+    """Whether an answer is still to be written.
+
+    Args:
+        source: the source of the answer, a function or a class; an empty one counts as written.
+        stub: what the lesson ships; an answer that equals it, comments aside, is unwritten too (a bug hunt's code, say).
+    """
+    nodes = list(definitions(source).values())
+    if not nodes:
+        return False
+    if stub and ast.dump(nodes[0]) == ast.dump(next(iter(definitions(stub).values()))):
+        return True
+    return bool(unwritten_parts(source))
+
+
+def unwritten_parts(source: str) -> list[str]:
+    """The functions of an answer whose body is only `...`, `pass` or `raise NotImplementedError`.
+
+    A class with one unwritten method is unwritten as a whole; the result names that method.
+    """
+    node = next(iter(definitions(source).values()), None)
+    if node is None:
+        return []
+    if _is_placeholder(node.body):
+        return [node.name]
+    if isinstance(node, ast.ClassDef):
+        return [part.name for part in node.body if isinstance(part, Definition) and _is_placeholder(part.body)]
+    return []
+
+
+def _is_placeholder(body: list[ast.stmt]) -> bool:
+    return all(_says_nothing(statement) for statement in body)
+
+
+def _says_nothing(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Raise):
+        kind = statement.exc.func if isinstance(statement.exc, ast.Call) else statement.exc
+        return isinstance(kind, ast.Name) and kind.id == "NotImplementedError"
+    docstring_or_dots = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return isinstance(statement, ast.Pass) or docstring_or_dots
