@@ -61,7 +61,7 @@ def card_text(verdict: Verdict) -> str:
         return lines[0]
     lines += [_wrap(line, "  → ") for line in [*diagnosis_lines(verdict), verdict.note] if line]
     shown = _detailed(verdict)
-    for outcome in verdict.outcomes:
+    for outcome in _listed(verdict):
         lines.append(f"    {MARKS[outcome.passed]} {outcome.demand}" + ("" if outcome.passed is not None else " (not reached)"))
         if outcome is shown:
             lines += [_wrap(text, f"        {label}: ") for label, text in details(outcome)]
@@ -97,11 +97,14 @@ def _detailed(verdict: Verdict) -> Outcome | None:
     return next((outcome for outcome in verdict.outcomes if outcome.passed is False), None)
 
 
+def _listed(verdict: Verdict) -> list[Outcome]:
+    """The checks to list; none of them if none was run."""
+    return [] if all(outcome.passed is None for outcome in verdict.outcomes) else verdict.outcomes
+
+
 def _check_list(verdict: Verdict) -> str:
-    if all(outcome.passed is None for outcome in verdict.outcomes):
-        return ""
     shown, items = _detailed(verdict), []
-    for outcome in verdict.outcomes:
+    for outcome in _listed(verdict):
         color = {True: LOOKS["right"][0], False: LOOKS["wrong"][0], None: LOOKS["unwritten"][0]}[outcome.passed]
         said = {True: "passed", False: "failed", None: "not reached"}[outcome.passed]
         item = (f'<span aria-hidden="true" style="color:{color};font-weight:700">{MARKS[outcome.passed]}</span> '

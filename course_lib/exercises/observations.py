@@ -78,7 +78,7 @@ def describe(value: Any) -> str:
         kind = str(value.dtype).removeprefix("torch.")
         if value.size == 0 if isinstance(value, np.ndarray) else value.numel() == 0:
             return f"an empty {kind} tensor of shape {tuple(value.shape)}"
-        if np.prod(value.shape, dtype=int) <= 6:
+        if np.prod(value.shape, dtype=int) <= 8:
             return f"{kind} {_numbers(value.tolist())}"
         return f"{kind} tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else (
             f"{kind} NumPy array of shape {tuple(value.shape)}")

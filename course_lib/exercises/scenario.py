@@ -41,7 +41,8 @@ class Run:
 
 
 def run_scenario(
-    check: Check, implementation: Any, *, siblings: Mapping[str, Any], seed: int = 0, seconds: float = 5.0
+    check: Check, implementation: Any, *, siblings: Mapping[str, Any], seed: int = 0, seconds: float = 5.0,
+    luck: int = 0,
 ) -> Run:
     """Run a check's scenario on an implementation and record what happened; judges nothing.
 
@@ -52,6 +53,7 @@ def run_scenario(
             the learner's own.
         seed: the same seed gives the same inputs.
         seconds: the time limit.
+        luck: another number leaves the inputs alone and changes what Python's, NumPy's and torch's global generators give.
     """
     run, printed = Run(), _Printed()
     own_seed = seed_for(seed, check.exercise, check.name)
@@ -60,7 +62,7 @@ def run_scenario(
     answer = _recorded(implementation, run) if inspect.isfunction(implementation) else implementation
     bound = _bound(implementation, siblings, check.exercise)
     with undisturbed_random_state(), bound, redirect_stdout(printed), torch.enable_grad():
-        seed_everything(own_seed)
+        seed_everything((own_seed + luck) % 2**32)
         try:
             with time_limit(seconds):
                 run.observation = snapshot(check.scenario(answer, draw, **extra))
