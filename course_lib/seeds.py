@@ -15,7 +15,7 @@ def seed_everything(seed: int) -> None:
         seed: any whole number from 0 to 2**32 - 1.
     """
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  the global generator is what learners use
+    np.random.seed(seed)
     torch.manual_seed(seed)
 
 

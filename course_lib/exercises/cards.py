@@ -34,8 +34,10 @@ def headline(verdict: Verdict) -> str:
 def advice(verdict: Verdict) -> str:
     """What to do next, in one or two sentences; empty where nothing is needed."""
     if verdict.state == "wrong":
-        return (f"The hints above the cell climb in small steps. To read on with the reference, run borrow(\"{verdict.exercise}\") "
-                "in a cell of its own.")
+        return (
+            "The hints above the cell climb in small steps. To read on with the reference, run "
+            f'borrow("{verdict.exercise}") in a cell of its own.'
+        )
     if verdict.state == "right" and verdict.shortcut:
         return "It counts as practice, not as solved: try it without."
     return ""
@@ -62,7 +64,9 @@ def card_text(verdict: Verdict) -> str:
     lines += [_wrap(line, "  → ") for line in [*diagnosis_lines(verdict), verdict.note] if line]
     shown = _detailed(verdict)
     for outcome in _listed(verdict):
-        lines.append(f"    {MARKS[outcome.passed]} {outcome.demand}" + ("" if outcome.passed is not None else " (not reached)"))
+        lines.append(
+            f"    {MARKS[outcome.passed]} {outcome.demand}" + ("" if outcome.passed is not None else " (not reached)")
+        )
         if outcome is shown:
             lines += [_wrap(text, f"        {label}: ") for label, text in details(outcome)]
     if advice(verdict):
@@ -76,16 +80,20 @@ def card_html(verdict: Verdict) -> str:
     accent, background = LOOKS[state]
     role = "alert" if state == "wrong" else "status"
     mark = {"right": "✓", "shortcut": "!", "wrong": "✗", "unwritten": "○"}[state]
-    parts = [f'<div style="font-weight:600;color:{accent}"><span aria-hidden="true">{mark}</span> '
-             f"{escape(headline(verdict))}</div>"]
+    parts = [
+        f'<div style="font-weight:600;color:{accent}"><span aria-hidden="true">{mark}</span> '
+        f"{escape(headline(verdict))}</div>"
+    ]
     if state != "unwritten":
         parts += [_paragraph(line, "font-size:1.05em;margin:.5em 0") for line in diagnosis_lines(verdict)]
         parts += [_paragraph(verdict.note, "margin:.5em 0")] if verdict.note else []
         parts += [_check_list(verdict)]
         parts += [_paragraph(advice(verdict), "margin:.4em 0 0;color:#3d4a5c")] if advice(verdict) else []
-    return (f'<div class="course-card course-card-{state}" role="{role}" style="border-left:5px solid {accent};'
-            f"background:{background};color:{INK};padding:.6em .9em;border-radius:4px;max-width:52em;line-height:1.45;"
-            f'font-family:system-ui,sans-serif;font-size:14px">{"".join(parts)}</div>')
+    return (
+        f'<div class="course-card course-card-{state}" role="{role}" style="border-left:5px solid {accent};'
+        f"background:{background};color:{INK};padding:.6em .9em;border-radius:4px;max-width:52em;line-height:1.45;"
+        f'font-family:system-ui,sans-serif;font-size:14px">{"".join(parts)}</div>'
+    )
 
 
 def _look(verdict: Verdict) -> str:
@@ -107,12 +115,17 @@ def _check_list(verdict: Verdict) -> str:
     for outcome in _listed(verdict):
         color = {True: LOOKS["right"][0], False: LOOKS["wrong"][0], None: LOOKS["unwritten"][0]}[outcome.passed]
         said = {True: "passed", False: "failed", None: "not reached"}[outcome.passed]
-        item = (f'<span aria-hidden="true" style="color:{color};font-weight:700">{MARKS[outcome.passed]}</span> '
-                f'<span style="position:absolute;left:-9999px">{said}: </span>{escape(outcome.demand)}')
+        item = (
+            f'<span aria-hidden="true" style="color:{color};font-weight:700">{MARKS[outcome.passed]}</span> '
+            f'<span style="position:absolute;left:-9999px">{said}: </span>{escape(outcome.demand)}'
+        )
         if outcome is shown:
-            rows = "".join(f'<div><span style="color:#3d4a5c">{label}</span> '
-                           f'<code style="white-space:pre-wrap;background:#fff;color:{INK};padding:0 .3em">{escape(text)}</code>'
-                           "</div>" for label, text in details(outcome))
+            rows = "".join(
+                f'<div><span style="color:#3d4a5c">{label}</span> '
+                f'<code style="white-space:pre-wrap;background:#fff;color:{INK};padding:0 .3em">{escape(text)}</code>'
+                "</div>"
+                for label, text in details(outcome)
+            )
             item += f'<div style="margin:.2em 0 .3em 1.4em">{rows}</div>'
         items.append(f'<li style="list-style:none;margin:.1em 0">{item}</li>')
     return f'<ul style="margin:.4em 0;padding:0">{"".join(items)}</ul>'
@@ -123,5 +136,11 @@ def _paragraph(text: str, style: str) -> str:
 
 
 def _wrap(text: str, first: str) -> str:
-    return textwrap.fill(text, 110, initial_indent=first, subsequent_indent=" " * len(first),
-                         break_long_words=False, replace_whitespace=True)
+    return textwrap.fill(
+        text,
+        110,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_long_words=False,
+        replace_whitespace=True,
+    )

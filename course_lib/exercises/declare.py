@@ -51,8 +51,8 @@ def check(demand: str, *, judge: Judge | None = None) -> Callable[[Callable[...,
 
     Args:
         demand: what is demanded, in words that a learner understands.
-        judge: for exercises with many right answers: takes the observed and the expected observation, as plain data, and
-            returns None if the observed one is right, else what is wrong with it, in words.
+        judge: for exercises with many right answers: takes the observed and the expected observation, as plain data,
+            and returns None if the observed one is right, else what is wrong with it, in words.
     """
     return lambda scenario: Check(demand, scenario, judge)
 
@@ -73,7 +73,7 @@ def mistake(of: Any, hint: str) -> Callable[[Any], Any]:
 
 
 def built_without(*names: str) -> Callable[[Any], Any]:
-    """List what counts as using the library instead of building it: `@built_without("torch.conv2d", "torch.nn.Conv2d")`.
+    """List what counts as using the library instead of building it: `@built_without("torch.conv2d")` on a reference.
 
     Args:
         names: dotted names of functions, classes or methods, such as `"torch.Tensor.softmax"`.

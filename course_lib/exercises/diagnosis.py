@@ -59,9 +59,9 @@ def _problem(path: str, problem: str) -> str:
 def diagnose(exercise: Exercise, observed: dict[str, Any], *, seed: int) -> list[Diagnosis]:
     """Explain a wrong answer by known mistakes.
 
-    A mistake is certain if the answer's observations equal the mistake's in every check in which the mistake clearly differs
-    from the reference, and these hold enough evidence: three differing tensors, or eight differing single values. Where an
-    answer equals a mistake in only some of these checks, the mistake is a "perhaps".
+    A mistake is certain if the answer's observations equal the mistake's in every check in which the mistake clearly
+    differs from the reference, and these hold enough evidence: three differing tensors, or eight differing single
+    values. Where an answer equals a mistake in only some of these checks, the mistake is a "perhaps".
 
     Args:
         exercise: the exercise.
@@ -71,8 +71,9 @@ def diagnose(exercise: Exercise, observed: dict[str, Any], *, seed: int) -> list
     Returns:
         The certain mistakes that explain different failures, best first; or else at most two "perhaps".
     """
-    candidates = [candidate for mistake in exercise.mistakes.values()
-                  if (candidate := _weigh(exercise, mistake, observed, seed))]
+    candidates = [
+        candidate for mistake in exercise.mistakes.values() if (candidate := _weigh(exercise, mistake, observed, seed))
+    ]
     certain = [candidate for candidate in candidates if candidate.certain]
     certain.sort(key=lambda candidate: (len(candidate.explained), candidate.evidence), reverse=True)
     chosen, explained = [], set()

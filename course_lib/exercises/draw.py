@@ -26,9 +26,7 @@ class Draw:
         """Standard normal numbers of the given shape."""
         return self._keep(torch.from_numpy(np.asarray(self._numbers.standard_normal(shape))).to(dtype))
 
-    def uniform(
-        self, *shape: int, low: float = 0.0, high: float = 1.0, dtype: torch.dtype = torch.float32
-    ) -> Tensor:
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0, dtype: torch.dtype = torch.float32) -> Tensor:
         """Numbers from `low` (included) to `high` (excluded), all equally likely."""
         return self._keep(torch.from_numpy(np.asarray(self._numbers.uniform(low, high, shape))).to(dtype))
 

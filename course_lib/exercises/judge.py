@@ -15,7 +15,7 @@ from torch import Tensor
 
 from course_lib.exercises.observations import Opaque, OutOfTime, Raised, describe
 
-# relative tolerance by precision; a hundredth of it, times the largest expected magnitude, forgives cancellation near zero
+# relative tolerance by precision; a hundredth of it, times the largest expected magnitude, forgives cancellation
 TOLERANCE = {"float64": 1e-7, "float32": 1e-4, "float16": 1e-2, "bfloat16": 2e-2}
 CLEARLY = 100.0
 
@@ -28,7 +28,7 @@ class Comparison:
         path: where in the observation, such as `[2]`.
         size: the difference in tolerances; above 1 it is wrong, infinite if structure, shape or kind differ.
         problem: the difference in words; empty if there is none.
-        weight: what this leaf would count as evidence for a known mistake: a third for several numbers, an eighth for one.
+        weight: what this leaf counts as evidence for a known mistake: a third for several numbers, an eighth for one.
     """
 
     path: str
@@ -44,7 +44,7 @@ def compare(observed: Any, expected: Any, path: str = "", *, nan_equals_nan: boo
         observed: what one answer showed.
         expected: what the other did.
         path: where in the observation this is; for the function's own use.
-        nan_equals_nan: when judging, NaN equals nothing; when two wrong answers are held side by side, it equals itself.
+        nan_equals_nan: when judging, NaN equals nothing; when two wrong answers are compared, it equals itself.
     """
     if isinstance(expected, list) and isinstance(observed, list) and len(observed) == len(expected):
         for index, (got, wanted) in enumerate(zip(observed, expected, strict=True)):
@@ -76,7 +76,9 @@ def _difference(observed: Any, expected: Any, nan_equals_nan: bool) -> tuple[flo
     if isinstance(observed, OutOfTime):
         return math.inf, f"did not end within {observed.seconds:g} seconds. Is there a loop that never stops?"
     if isinstance(observed, Raised) and not isinstance(expected, Raised):
-        return math.inf, f"raised {observed.kind}: {observed.message}" + (f" ({observed.where})" if observed.where else "")
+        return math.inf, f"raised {observed.kind}: {observed.message}" + (
+            f" ({observed.where})" if observed.where else ""
+        )
     if isinstance(expected, int | float | complex) and isinstance(observed, Tensor) and observed.ndim == 0:
         observed = observed.item()  # a tensor of one number serves wherever a number does
     if isinstance(expected, Tensor | np.ndarray):

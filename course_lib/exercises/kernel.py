@@ -29,7 +29,7 @@ _collected: ContextVar[dict[str, Answer] | None] = ContextVar("collected", defau
 
 @contextmanager
 def collecting() -> Iterator[dict[str, Answer]]:
-    """Inside, `@exercise` checks and shows nothing: it notes each answer by name, for `course check` and for grading."""
+    """Inside, `@exercise` checks and shows nothing, but notes each answer by name: for `course check` and grading."""
     answers: dict[str, Answer] = {}
     token = _collected.set(answers)
     try:

@@ -80,8 +80,11 @@ def describe(value: Any) -> str:
             return f"an empty {kind} tensor of shape {tuple(value.shape)}"
         if np.prod(value.shape, dtype=int) <= 8:
             return f"{kind} {_numbers(value.tolist())}"
-        return f"{kind} tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else (
-            f"{kind} NumPy array of shape {tuple(value.shape)}")
+        return (
+            f"{kind} tensor of shape {tuple(value.shape)}"
+            if isinstance(value, Tensor)
+            else (f"{kind} NumPy array of shape {tuple(value.shape)}")
+        )
     if isinstance(value, float | complex):
         return _numbers(value)
     if isinstance(value, Opaque):

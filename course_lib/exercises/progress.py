@@ -33,7 +33,9 @@ def load() -> dict[str, dict[str, dict[str, Any]]]:
     except (ValueError, UnicodeDecodeError) as error:
         raise CourseError(f"{progress_file()} is not readable as JSON ({error}). Rename it to start afresh.") from None
     if not isinstance(found, dict):
-        raise CourseError(f"{progress_file()} holds a {type(found).__name__}, not an object. Rename it to start afresh.")
+        raise CourseError(
+            f"{progress_file()} holds a {type(found).__name__}, not an object. Rename it to start afresh."
+        )
     return found
 
 
@@ -43,7 +45,9 @@ def record(lesson: str, verdict: Verdict) -> None:
         return
     with _locked():
         progress = load()
-        entry = progress.setdefault(lesson, {}).setdefault(verdict.exercise, {"state": "wrong", "attempts": 0, "mistakes": {}})
+        entry = progress.setdefault(lesson, {}).setdefault(
+            verdict.exercise, {"state": "wrong", "attempts": 0, "mistakes": {}}
+        )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry["attempts"] += 1
         entry["last_checked"] = now
@@ -70,8 +74,13 @@ def overview() -> list[tuple[str, list[tuple[str, str]]]]:
     """Each lesson's stem with its exercises and their states: right, shortcut, wrong or unwritten."""
     progress = load()
     return [
-        (lesson.stem, [(name, progress.get(lesson.name, {}).get(name, {}).get("state", "unwritten"))
-                       for name in load_lesson(lesson.name).exercises])
+        (
+            lesson.stem,
+            [
+                (name, progress.get(lesson.name, {}).get(name, {}).get("state", "unwritten"))
+                for name in load_lesson(lesson.name).exercises
+            ],
+        )
         for lesson in lessons()
     ]
 
@@ -83,8 +92,10 @@ def progress_text() -> str:
     for stem, exercises in overview():
         solved = sum(state == "right" for _, state in exercises)
         lines.append(f"{stem}  {solved} of {len(exercises)} solved")
-        lines += [f"    {marks[state]} {name}" + ("  (solved with the library's own function)" if state == "shortcut" else "")
-                  for name, state in exercises]
+        lines += [
+            f"    {marks[state]} {name}" + ("  (solved with the library's own function)" if state == "shortcut" else "")
+            for name, state in exercises
+        ]
     return "\n".join(lines)
 
 

@@ -60,8 +60,8 @@ def find_exercise(name: str) -> Exercise:
             if name in exercises:
                 return exercises[name]
     raise CourseError(
-        f"There is no exercise called '{name}'. An exercise keeps the name that its cell came with: undo the renaming, or "
-        "take @exercise off a function of your own."
+        f"There is no exercise called '{name}'. An exercise keeps the name that its cell came with: undo the renaming, "
+        "or take @exercise off a function of your own."
     )
 
 
@@ -70,25 +70,36 @@ def _load(lesson: Lesson, folder: Path, stamps: tuple[int, ...]) -> LessonExerci
     if not lesson.solutions.exists() or not lesson.checks.exists():
         return LessonExercises(lesson, {})
     solutions = _import(lesson.solutions, f"course_solutions_{lesson.name}")
-    checks = [value for value in vars(_import(lesson.checks, f"course_checks_{lesson.name}")).values()
-              if isinstance(value, Check)]
+    checks = [
+        value
+        for value in vars(_import(lesson.checks, f"course_checks_{lesson.name}")).values()
+        if isinstance(value, Check)
+    ]
     names = list(dict.fromkeys(check.exercise for check in checks))
     missing = [name for name in names if not hasattr(solutions, name)]
     if missing:
         raise CourseError(f"{lesson.checks.name} checks {missing}, which {lesson.solutions.name} does not define.")
     references = {name: getattr(solutions, name) for name in names}
-    mistakes = [value.__dict__["known_mistake"] for value in vars(solutions).values()
-                if (inspect.isfunction(value) or inspect.isclass(value)) and "known_mistake" in value.__dict__]
-    return LessonExercises(lesson, {
-        name: Exercise(
-            name, lesson.name, reference,
-            checks=[check for check in checks if check.exercise == name],
-            siblings={other: value for other, value in references.items() if other != name},
-            mistakes={mistake.name: mistake for mistake in mistakes if mistake.of == name},
-            shortcuts=reference.__dict__.get("built_without", ()),
-        )
-        for name, reference in references.items()
-    })
+    mistakes = [
+        value.__dict__["known_mistake"]
+        for value in vars(solutions).values()
+        if (inspect.isfunction(value) or inspect.isclass(value)) and "known_mistake" in value.__dict__
+    ]
+    return LessonExercises(
+        lesson,
+        {
+            name: Exercise(
+                name,
+                lesson.name,
+                reference,
+                checks=[check for check in checks if check.exercise == name],
+                siblings={other: value for other, value in references.items() if other != name},
+                mistakes={mistake.name: mistake for mistake in mistakes if mistake.of == name},
+                shortcuts=reference.__dict__.get("built_without", ()),
+            )
+            for name, reference in references.items()
+        },
+    )
 
 
 def _import(path: Path, name: str) -> ModuleType:

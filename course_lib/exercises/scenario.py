@@ -41,7 +41,12 @@ class Run:
 
 
 def run_scenario(
-    check: Check, implementation: Any, *, siblings: Mapping[str, Any], seed: int = 0, seconds: float = 5.0,
+    check: Check,
+    implementation: Any,
+    *,
+    siblings: Mapping[str, Any],
+    seed: int = 0,
+    seconds: float = 5.0,
     luck: int = 0,
 ) -> Run:
     """Run a check's scenario on an implementation and record what happened; judges nothing.
@@ -49,11 +54,11 @@ def run_scenario(
     Args:
         check: the check.
         implementation: a function or a class.
-        siblings: the references of the lesson's other exercises; while the scenario runs, the answer sees these instead of
-            the learner's own.
+        siblings: the references of the lesson's other exercises; while the scenario runs, the answer sees these
+            instead of the learner's own.
         seed: the same seed gives the same inputs.
         seconds: the time limit.
-        luck: another number leaves the inputs alone and changes what Python's, NumPy's and torch's global generators give.
+        luck: another number leaves the inputs alone, but changes what the global random generators give.
     """
     run, printed = Run(), _Printed()
     own_seed = seed_for(seed, check.exercise, check.name)
@@ -112,7 +117,7 @@ def code_of(implementation: Any) -> Any:
 
 @contextmanager
 def _bound(implementation: Any, siblings: Mapping[str, Any], name: str) -> Iterator[None]:
-    """Where the answer was written, let the siblings be their references and its own name be itself (it may be recursive)."""
+    """Where the answer was written, let the siblings be their references, and its own name itself (for recursion)."""
     code = code_of(implementation)
     namespace = code.__globals__ if code else {}
     itself = {name: implementation} if implementation.__name__ == name else {}

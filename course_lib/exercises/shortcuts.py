@@ -39,8 +39,11 @@ def shortcut_used(names: tuple[str, ...], run: Callable[[], Any]) -> str | None:
 
 def _watch(name: str, codes: dict[Any, str], builtins: list[tuple[Any, type | None, str]]) -> None:
     owner, target = _resolve(name)
-    methods = [vars(target)[key] for key in ("__init__", "__new__", "forward") if key in vars(target)] if (
-        inspect.isclass(target)) else [target]
+    methods = (
+        [vars(target)[key] for key in ("__init__", "__new__", "forward") if key in vars(target)]
+        if (inspect.isclass(target))
+        else [target]
+    )
     for method in methods:
         function = inspect.unwrap(getattr(method, "__func__", method))
         if inspect.isfunction(function):
@@ -67,4 +70,5 @@ def _is_call_of(called: Any, function: Any, owner: type | None) -> bool:
     if owner is None:
         return called == function
     return getattr(called, "__name__", "") == getattr(function, "__name__", None) and isinstance(
-        getattr(called, "__self__", None), owner)
+        getattr(called, "__self__", None), owner
+    )

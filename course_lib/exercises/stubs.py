@@ -4,7 +4,6 @@ import ast
 import linecache
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from course_lib.paths import Lesson
 
@@ -36,7 +35,8 @@ def _stubs(path: Path, stamp: int) -> dict[str, str]:
     lines = source.splitlines()
     return {
         name: "\n".join(lines[node.decorator_list[0].lineno - 1 : node.end_lineno])
-        for name, node in definitions(source).items() if is_exercise(node)
+        for name, node in definitions(source).items()
+        if is_exercise(node)
     }
 
 
@@ -55,7 +55,7 @@ def is_unwritten(source: str, stub: str = "") -> bool:
 
     Args:
         source: the source of the answer, a function or a class; an empty one counts as written.
-        stub: what the lesson ships; an answer that equals it, comments aside, is unwritten too (a bug hunt's code, say).
+        stub: what the lesson ships; an answer that equals it, comments aside, is unwritten too (as in a bug hunt).
     """
     nodes = list(definitions(source).values())
     if not nodes:

@@ -62,9 +62,13 @@ class Verdict:
         """One plain object: name, state, failed checks, diagnosed mistake."""
         certain = [asdict(diagnosis) for diagnosis in self.diagnoses]
         return {
-            "name": self.exercise, "state": self.state, "failed": self.failed,
+            "name": self.exercise,
+            "state": self.state,
+            "failed": self.failed,
             "mistake": self.diagnosis.mistake if self.diagnosis and self.diagnosis.certain else None,
-            "diagnoses": certain, "shortcut": self.shortcut, "note": self.note,
+            "diagnoses": certain,
+            "shortcut": self.shortcut,
+            "note": self.note,
         }
 
 
@@ -109,7 +113,7 @@ def _run_all(exercise: Exercise, implementation: Any, verdict: Verdict, seed: in
 
 
 def _telling_call(run: Run, expected: Any, check: Check) -> str:
-    """The call that belongs to the first wrong place, where each call gave one item of the answer; else the last or first."""
+    """The call that belongs to the first wrong place, where each call gave one item; else the last or the first."""
     if not run.calls or isinstance(run.observation, Raised | OutOfTime):
         return run.calls[-1] if run.calls else ""
     if check.judge is None and isinstance(expected, list) and len(expected) == len(run.calls):
@@ -130,13 +134,19 @@ def signature_problem(exercise: Exercise, implementation: Any) -> str:
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in given.parameters.values()):
         return ""
     missing = [name for name in wanted.parameters if name not in given.parameters]
-    strange = [name for name, parameter in given.parameters.items()
-               if name not in wanted.parameters and parameter.default is parameter.empty
-               and parameter.kind is not parameter.VAR_POSITIONAL]
+    strange = [
+        name
+        for name, parameter in given.parameters.items()
+        if name not in wanted.parameters
+        and parameter.default is parameter.empty
+        and parameter.kind is not parameter.VAR_POSITIONAL
+    ]
     if not missing and not strange:
         return ""
     what = "lacks " + ", ".join(missing) if missing else "also wants " + ", ".join(strange)
-    return f"Your {exercise.name}{given} {what}. It is called as {exercise.name}{wanted}: keep the first line as it came."
+    return (
+        f"Your {exercise.name}{given} {what}. It is called as {exercise.name}{wanted}: keep the first line as it came."
+    )
 
 
 def _shortcut(exercise: Exercise, implementation: Any, seed: int, seconds: float) -> str | None:
@@ -159,8 +169,11 @@ def _changes_its_mind(
         if check.name not in verdict.failed or isinstance(seen, OutOfTime | Raised):
             continue
         again = run_scenario(
-            check, implementation, siblings=exercise.siblings, seed=seed, seconds=seconds, luck=1).observation
+            check, implementation, siblings=exercise.siblings, seed=seed, seconds=seconds, luck=1
+        ).observation
         if any(leaf.size > 1 for leaf in compare(again, seen, nan_equals_nan=True)):
-            return ("Asked the same twice, your code answers differently: it keeps something between calls (a global, a "
-                    "default argument that is a list) or draws from a random source of its own.")
+            return (
+                "Asked the same twice, your code answers differently: it keeps something between calls (a global, a "
+                "default argument that is a list) or draws from a random source of its own."
+            )
     return ""
