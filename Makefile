@@ -1,0 +1,49 @@
+# Every line is one command over scripts/setup.py, which makes .venv where it is missing and then runs what follows "run".
+# Without make (on Windows): py scripts/setup.py run course lab
+PYTHON ?= python3
+SETUP = $(PYTHON) scripts/setup.py $(if $(CPU),--cpu)
+RUN = @$(SETUP) run
+
+.DEFAULT_GOAL := help
+.PHONY: help lab setup test check test-lib test-notebooks test-browser lint build matrix doctor clean
+
+help:            ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+
+lab:             ## open the course in JupyterLab (make lab ARGS="--no-browser --port 8899")
+	$(RUN) course lab $(ARGS)
+
+setup:           ## make the environment only (CPU=1: PyTorch's CPU wheels, a far smaller download)
+	@$(SETUP)
+
+# Several processes run side by side in the tests: one torch thread each.
+test check test-lib test-notebooks test-browser build matrix: export OMP_NUM_THREADS = 1
+
+test: test-lib test-notebooks test-browser  ## everything
+
+check:           ## what a contributor runs all day: library, exercises, kill matrix, drift; under two minutes
+	$(RUN) pytest -p no:nbval -n 2 -m "not slow and not browser and not network and not gpu and not realdata"
+
+test-lib:        ## library, exercises, kill matrix, drift, and the answers typed into every notebook
+	$(RUN) pytest -p no:nbval -n 2 -m "not browser"
+
+test-notebooks:  ## every notebook as shipped
+	$(RUN) pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile notebooks
+
+test-browser:    ## JupyterLab in a real Chromium
+	$(RUN) pytest -p no:nbval -m browser
+
+lint:            ## ruff over code and notebooks
+	$(RUN) ruff check
+
+build:           ## lessons/ to notebooks/, executed (make build ARGS="02")
+	$(RUN) course build $(ARGS)
+
+matrix:          ## docs/kill_matrix.md: every known mistake against every check
+	$(RUN) course matrix
+
+doctor:          ## what this machine has, and what is wrong with its fix
+	$(RUN) course doctor
+
+clean:           ## remove the environment and caches; the learner's work and data stay
+	rm -rf .venv .pytest_cache .ruff_cache artifacts
