@@ -38,7 +38,7 @@ def shortcut_used(names: tuple[str, ...], run: Callable[[], Any]) -> str | None:
 
 
 def _watch(name: str, codes: dict[Any, str], builtins: list[tuple[Any, type | None, str]]) -> None:
-    owner, target = _resolve(name)
+    owner, target = resolve(name)
     methods = (
         [vars(target)[key] for key in ("__init__", "__new__", "forward") if key in vars(target)]
         if (inspect.isclass(target))
@@ -52,7 +52,7 @@ def _watch(name: str, codes: dict[Any, str], builtins: list[tuple[Any, type | No
             builtins.append((target, owner if inspect.isclass(owner) else None, name))
 
 
-def _resolve(name: str) -> tuple[Any, Any]:
+def resolve(name: str) -> tuple[Any, Any]:
     parts = name.split(".")
     for length in range(len(parts) - 1, 0, -1):
         try:
