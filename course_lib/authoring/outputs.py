@@ -1,0 +1,87 @@
+"""What a notebook may store of a run: the same on every rebuild, and nothing of the machine that it was built on."""
+
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from course_lib import paths
+from course_lib.authoring.sources import PYTHON
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+WIDGET_NOTE = "Interactive widget: run this cell to use it."
+WIDGET_NOTE_HTML = f"<p><em>{WIDGET_NOTE}</em></p>"
+
+_DATA_URI = re.compile(r"(data:[\w./+-]+;base64,[A-Za-z0-9+/=\s]+)")
+_ABSOLUTE_PATH = re.compile(
+    r"(?<![\w.:/<>…-])/(?:home|root|Users|tmp|private|usr|opt|mnt|media|content)/[^\s'\"<>)]+"
+    r"|\b[A-Za-z]:\\[^\s'\"<>)]+"
+)
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{8,16}\b")
+_TIMINGS = [
+    (re.compile(r"(CPU times: |Wall time: ).*"), r"\1…"),
+    (re.compile(r"\d+(?:\.\d+)? (?:ns|µs|us|ms|s) ± .* per loop.*"), "… per loop"),
+    (re.compile(r"\[\d+:\d\d(?::\d\d)?<[^\]\n]*\]"), "[…]"),
+    (re.compile(r"\b(took|elapsed:?|(?:trained|finished|ran) in) \d+(?:\.\d+)? ?(ns|µs|us|ms|s|min)\b"), r"\1 … \2"),
+]
+
+
+def normalize_outputs(notebook: NotebookNode) -> None:
+    """Take out of a notebook what differs from run to run or from machine to machine."""
+    notebook.metadata = nbformat.from_dict({"course": notebook.metadata["course"], **PYTHON})
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [_without_widget(output) for output in cell.outputs]
+            map_texts(cell, normalize_text)
+
+
+def _without_widget(output: NotebookNode) -> NotebookNode:
+    """Without its kernel a widget is a broken box: a page that only shows stored outputs says so in words."""
+    if WIDGET in output.get("data", {}):
+        output.data = {"text/html": WIDGET_NOTE_HTML, "text/plain": WIDGET_NOTE}
+    return output
+
+
+def map_texts(cell: NotebookNode, change: Callable[[str], str]) -> None:
+    """Replace each text among a cell's outputs by what `change` makes of it; pictures stay."""
+    for output in cell.outputs:
+        if "text" in output:
+            output.text = _outside_pictures(output.text, change)
+        for mime, content in output.get("data", {}).items():
+            if mime.startswith("text/") or mime == "image/svg+xml":
+                output.data[mime] = _outside_pictures(content, change)
+
+
+def _outside_pictures(text: str, change: Callable[[str], str]) -> str:
+    parts = _DATA_URI.split(text)
+    return "".join(part if index % 2 else change(part) for index, part in enumerate(parts))
+
+
+def normalize_text(text: str) -> str:
+    """Put "…" for this machine's folders, for addresses of objects and for timings."""
+    text = text.replace("\r\n", "\n")
+    text = re.sub(r"\S*ipykernel_\d+[/\\]\d+\.py", "…", text)
+    for folder in _machine_folders():
+        text = re.sub(re.escape(folder) + r"(?![\w-])", "…", text)
+    text = _ADDRESS.sub("0x…", text)
+    for pattern, replacement in _TIMINGS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _machine_folders() -> list[str]:
+    """Folders of this machine, the longest first."""
+    folders = {paths.checkout(), Path(sys.prefix), Path(sys.base_prefix), Path(tempfile.gettempdir()), Path.home()}
+    return sorted((str(folder) for folder in folders if folder != Path(folder.anchor)), key=len, reverse=True)
+
+
+def machine_traces(text: str) -> list[str]:
+    """What in a text tells of a machine: absolute paths, addresses of objects, timings."""
+    text = _DATA_URI.sub("", text)
+    patterns = [_ABSOLUTE_PATH, _ADDRESS, *(pattern for pattern, _ in _TIMINGS)]
+    found = [match[0] for pattern in patterns for match in pattern.finditer(text)]
+    return [trace for trace in found if "…" not in trace]
