@@ -1,5 +1,161 @@
-"""The `course` command."""
+"""The `course` command: each subcommand calls one function, whose module is imported only then."""
+
+import argparse
+import sys
+
+from course_lib import __version__
+from course_lib.errors import CourseError
 
 
-def main() -> int:
-    return 0
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand.
+
+    Args:
+        arguments: what follows `course` on the command line; from the command line itself where none are given.
+
+    Returns:
+        The exit status: 0 when all is well, 1 with one line that says why not, 2 for a command that can't be read.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # an old Windows console can't show every sign
+    options = _parse(arguments)
+    try:
+        return options.run(options) or 0
+    except CourseError as error:
+        print(f"course: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "course_lib":
+            raise
+        print(f"course: {error.name} is not installed. Fix: pip install -e '.[lab,test,author]'", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    return 1
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options, others = parser.parse_known_args(arguments)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
+    if options.command == "lab":
+        options.jupyter_options = others
+    elif others:
+        parser.error(f"`course {options.command}` doesn't know {' '.join(others)}")
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="course", description="Software 2.0: Seeing and Hearing", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"course {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    def command(name: str, run, summary: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        added.set_defaults(run=run)
+        return added
+
+    command("lab", _lab, "open the lessons in JupyterLab; further options go to `jupyter lab`")
+    check = command("check", _check, "check the answers of a lesson")
+    check.add_argument("lesson", help="a lesson's name or number, such as backprop or 2")
+    check.add_argument("--from", dest="source", metavar="FILE", help="a notebook or Python file other than your own")
+    check.add_argument("--json", action="store_true", help="print one JSON object per exercise")
+    command("progress", _progress, "show what you have solved")
+    report = command("report", _report, "write all about one answer to a file, for when you are sure to be right")
+    report.add_argument("exercise", help="an exercise's name, such as accuracy")
+    report.add_argument("--from", dest="source", metavar="FILE", help="a notebook or Python file other than your own")
+    command("update", _update, "carry your answers over to newer editions of the lessons")
+    reset = command("reset", _reset, "start a lesson afresh; your copy is kept beside it")
+    reset.add_argument("lesson", help="a lesson's name or number")
+    command("doctor", _doctor, "say what this machine has, and what is wrong with its fix")
+
+    build = command("build", _build, "for authors: make notebooks from lessons")
+    build.add_argument("lessons", nargs="*", help="names or numbers; all where none is given")
+    importing = command("import", _import, "for authors: bring an edited notebook back into its lesson")
+    importing.add_argument("notebook", help="the notebook's path")
+    new = command("new", _new, "for authors: write the skeleton of a lesson or an exercise")
+    new.add_argument("kind", choices=["lesson", "exercise"])
+    new.add_argument("name", help="in lower case, such as max_pool2d")
+    new.add_argument("--lesson", help="the lesson that a new exercise belongs to")
+    command("matrix", _matrix, "for authors: hold every check against every known mistake")
+    command("mutants", _mutants, "for authors: damage the references a little, and see whether the checks notice")
+    return parser
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from course_lib.workbook import lab
+
+    return lab(options.jupyter_options)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from course_lib.answers import check_lesson
+
+    return check_lesson(options.lesson, source=options.source, as_json=options.json)
+
+
+def _progress(options: argparse.Namespace) -> int:
+    from course_lib.exercises.progress import show
+
+    return show()
+
+
+def _report(options: argparse.Namespace) -> int:
+    from course_lib.answers import report
+
+    return report(options.exercise, source=options.source)
+
+
+def _update(options: argparse.Namespace) -> int:
+    from course_lib.workbook import update
+
+    return update()
+
+
+def _reset(options: argparse.Namespace) -> int:
+    from course_lib.workbook import reset
+
+    return reset(options.lesson)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from course_lib.doctor import doctor
+
+    return doctor()
+
+
+def _build(options: argparse.Namespace) -> int:
+    from course_lib.authoring.build import build
+
+    return build(options.lessons)
+
+
+def _import(options: argparse.Namespace) -> int:
+    from course_lib.authoring.importing import import_notebook
+
+    return import_notebook(options.notebook)
+
+
+def _new(options: argparse.Namespace) -> int:
+    from course_lib.authoring import skeletons
+
+    if options.kind == "lesson":
+        return skeletons.new_lesson(options.name)
+    return skeletons.new_exercise(options.name, options.lesson)
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    from course_lib.authoring.matrix import matrix
+
+    return matrix()
+
+
+def _mutants(options: argparse.Namespace) -> int:
+    from course_lib.authoring.mutants import mutants
+
+    return mutants()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

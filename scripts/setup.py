@@ -175,17 +175,17 @@ def can_be_kept(cpu: bool) -> bool:
 def announce(cpu: bool) -> None:
     """Say beforehand what will be downloaded, and stop where it can't fit."""
     cuda = sys.platform == "linux" and not cpu
-    download, disk = ("about 3 GB", 7) if cuda else ("about 0.5 GB", 2)
+    download, disk = (3.2, 6.2) if cuda else (0.5, 1.6)
     free = shutil.disk_usage(str(ROOT)).free / 1e9
-    print(f"Making .venv, once: {download} to download, about {disk - 1} GB on disk ({free:.0f} GB are free).")
+    print(f"Making .venv, once: about {download} GB to download, {disk} GB on disk ({free:.0f} GB are free).")
     if cuda:
         found = "" if shutil.which("nvidia-smi") else " No NVIDIA GPU was found here."
         print(f"This is PyTorch with CUDA.{found} Without a GPU, the CPU build is enough, and far smaller:\n"
               "press Ctrl-C and run `make setup CPU=1` (or `python3 scripts/setup.py --cpu`).")
     sys.stdout.flush()
-    if free < disk:
-        smaller = " or take the CPU wheels: make setup CPU=1" if cuda and free > 2 else ""
-        raise Stop(f"{free:.1f} GB are free on this disk, and {disk} GB are needed. Fix: free some space{smaller}.")
+    if free < disk + 0.5:
+        smaller = ", or take the CPU wheels: make setup CPU=1" if cuda and free > 2.5 else ""
+        raise Stop(f"{free:.1f} GB are free on this disk, and {disk + 0.5} are needed. Fix: free some space{smaller}.")
 
 
 def remove(folder: Path) -> None:
