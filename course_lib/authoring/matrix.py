@@ -201,7 +201,7 @@ def summary(measured: list[LessonReport]) -> str:
 
 
 def matrix() -> int:
-    """`course matrix`: write docs/kill_matrix.md; 0 only if every mistake is diagnosed and no rule broken."""
+    """`course matrix`: write docs/kill_matrix.md; 0 only if every mistake is diagnosed, every rule kept."""
     measured = [measure(lesson) for lesson in lessons()]
     write_atomically(checkout() / "docs" / "kill_matrix.md", document(measured))
     problems = [problem for report in measured for problem in report.problems]
@@ -209,7 +209,7 @@ def matrix() -> int:
     return 1 if problems else 0
 
 
-INTRODUCTION = """Built by `course matrix`. Rows are known mistakes, columns are the checks as numbered above each table;
+INTRODUCTION = """By `course matrix`. Rows are known mistakes, columns are the checks as numbered above each table;
 ✗ marks a check that the mistake fails. Below each lesson stand the small changes to the references (a flipped sign, a
 dropped term, another axis, one more or less) that no check notices, and why none has to.
 """
