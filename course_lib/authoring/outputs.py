@@ -65,8 +65,8 @@ def normalize_text(text: str) -> str:
     """Put "…" for this machine's folders, for addresses of objects and for timings."""
     text = text.replace("\r\n", "\n")
     text = re.sub(r"\S*ipykernel_\d+[/\\]\d+\.py", "…", text)
-    for folder in _machine_folders():
-        text = re.sub(re.escape(folder) + r"(?![\w-])", "…", text)
+    for folder in _machine_folders():  # with the random names of the tempfile module
+        text = re.sub(re.escape(folder) + r"(?:[/\\]tmp[a-z0-9_]{8})?(?![\w-])", "…", text)
     text = _ADDRESS.sub("0x…", text)
     for pattern, replacement in _TIMINGS:
         text = pattern.sub(replacement, text)

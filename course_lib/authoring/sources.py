@@ -71,6 +71,7 @@ def cells_of(text: str) -> list[NotebookNode]:
     """The cells of a percent source, with their tags and without the layout notes that Jupytext keeps."""
     cells = jupytext.reads(text, fmt="py:percent").cells
     for cell in cells:
+        cell.source = cell.source.strip("\n")
         cell.metadata = nbformat.from_dict(
             {key: value for key, value in cell.metadata.items() if not key.startswith("lines_to_")}
         )
