@@ -5,7 +5,8 @@ from functools import lru_cache
 from typing import Any
 
 from course_lib.exercises.declare import Check, Mistake
-from course_lib.exercises.judge import CLEARLY, compare
+from course_lib.exercises.judge import CLEARLY, compare, plain_numbers
+from course_lib.exercises.observations import snapshot
 from course_lib.exercises.registry import Exercise
 from course_lib.exercises.scenario import run_scenario
 
@@ -43,13 +44,20 @@ def is_right(check: Check, observed: Any, expected: Any) -> str | None:
     if check.judge is None:
         wrong = [leaf for leaf in compare(observed, expected) if leaf.problem]
         return _problem(wrong[0].path, wrong[0].problem) if wrong else None
-    structure = next(compare(observed, expected), None)
-    if structure and not isinstance(observed, type(expected)):
-        return structure.problem  # an exception, None, no answer in time
+    observed, expected = snapshot(plain_numbers(observed, expected)), snapshot(expected)  # a judge may sort in place
+    if not _alike(observed, expected):
+        return next(compare(observed, expected)).problem  # an exception, None, no answer in time
     try:
         return check.judge(observed, expected)
     except Exception as error:
         return f"the answer has not the structure that was asked for ({type(error).__name__}: {error})"
+
+
+def _alike(observed: Any, expected: Any) -> bool:
+    if isinstance(observed, bool) or isinstance(expected, bool):
+        return type(observed) is type(expected)
+    both_numbers = isinstance(observed, int | float | complex) and isinstance(expected, int | float | complex)
+    return both_numbers or isinstance(observed, type(expected))
 
 
 def _problem(path: str, problem: str) -> str:

@@ -4,6 +4,7 @@ Structure first, then shape, then kind, then values. A difference is measured in
 between right and wrong and 100 is beyond doubt.
 """
 
+import ctypes
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,14 @@ from torch import Tensor
 from course_lib.exercises.observations import Opaque, OutOfTime, Raised, describe
 
 # relative tolerance by precision; a hundredth of it, times the largest expected magnitude, forgives cancellation
-TOLERANCE = {"float64": 1e-7, "float32": 1e-4, "float16": 1e-2, "bfloat16": 2e-2}
+TOLERANCE = {
+    "float64": 1e-7,
+    "complex128": 1e-7,
+    "float32": 1e-4,
+    "complex64": 1e-4,
+    "float16": 1e-2,
+    "bfloat16": 2e-2,
+}
 CLEARLY = 100.0
 
 
@@ -79,8 +87,7 @@ def _difference(observed: Any, expected: Any, nan_equals_nan: bool) -> tuple[flo
         return math.inf, f"raised {observed.kind}: {observed.message}" + (
             f" ({observed.where})" if observed.where else ""
         )
-    if isinstance(expected, int | float | complex) and isinstance(observed, Tensor) and observed.ndim == 0:
-        observed = observed.item()  # a tensor of one number serves wherever a number does
+    observed = plain_numbers(observed, expected)
     if isinstance(expected, Tensor | np.ndarray):
         return _array_difference(observed, expected, nan_equals_nan)
     if isinstance(expected, bool) or isinstance(observed, bool) or not isinstance(expected, int | float | complex):
@@ -88,6 +95,17 @@ def _difference(observed: Any, expected: Any, nan_equals_nan: bool) -> tuple[flo
     if nan_equals_nan and observed != observed and expected != expected:
         return 0.0, ""
     return _number_difference(observed, expected)
+
+
+def plain_numbers(observed: Any, expected: Any) -> Any:
+    """What was observed, but with a number for each tensor of one number where a number is expected: it serves as well."""
+    if isinstance(observed, list) and isinstance(expected, list) and expected:
+        return [plain_numbers(item, expected[min(index, len(expected) - 1)]) for index, item in enumerate(observed)]
+    if isinstance(observed, dict) and isinstance(expected, dict):
+        return {key: plain_numbers(item, expected.get(key)) for key, item in observed.items()}
+    if isinstance(observed, Tensor | np.ndarray) and observed.ndim == 0 and isinstance(expected, int | float | complex):
+        return observed.item()
+    return observed
 
 
 def _exact_difference(observed: Any, expected: Any) -> tuple[float, str]:
@@ -103,14 +121,16 @@ def _exact_difference(observed: Any, expected: Any) -> tuple[float, str]:
 def _number_difference(observed: Any, expected: complex) -> tuple[float, str]:
     if not isinstance(observed, int | float | complex):
         return math.inf, _expected_but_got(observed, expected)
-    if observed != observed:
-        return math.inf, f"got NaN (not a number), expected {describe(expected)}"
     if observed == expected:
         return 0.0, ""
-    single = isinstance(observed, float) and float(np.float32(observed)) == observed  # it was computed in float32
-    allowed = TOLERANCE["float32" if single else "float64"] * (abs(expected) + (1e-4 if expected else 1e-2))
-    size = abs(observed - expected) / allowed
-    return (math.inf if size != size else size), f"got {describe(observed)}, expected {describe(expected)}"
+    problem = _got_and_expected(observed, expected)
+    single = isinstance(observed, float) and ctypes.c_float(observed).value == observed  # it was computed in float32
+    try:
+        allowed = TOLERANCE["float32" if single else "float64"] * (abs(expected) + (1e-4 if expected else 1e-2))
+        size = abs(observed - expected) / allowed
+    except OverflowError:  # whole numbers that no float can hold
+        return math.inf, problem
+    return (math.inf if size != size else size), problem
 
 
 def _array_difference(observed: Any, expected: Tensor | np.ndarray, nan_equals_nan: bool) -> tuple[float, str]:
@@ -130,18 +150,17 @@ def _array_difference(observed: Any, expected: Tensor | np.ndarray, nan_equals_n
     if not wrong.any():
         return sizes.max().item(), ""
     place = [int(index) for index in wrong.nonzero()[0]]
-    got, wanted = observed[tuple(place)].item(), expected[tuple(place)].item()
-    got = "NaN (not a number)" if got != got else describe(got)
-    if not place:
-        return sizes.max().item(), f"got {got}, expected {describe(wanted)}"
-    many = f"; {int(wrong.sum())} of {wrong.numel()} numbers differ" if wrong.numel() > 1 else ""
-    return sizes.max().item(), f"first differs at {place}: got {got}, expected {describe(wanted)}{many}"
+    problem = _got_and_expected(observed[tuple(place)].item(), expected[tuple(place)].item())
+    if place:
+        many = f"; {int(wrong.sum())} of {wrong.numel()} numbers differ" if wrong.numel() > 1 else ""
+        problem = f"first differs at {place}: {problem}{many}"
+    return sizes.max().item(), problem
 
 
 def _sizes(observed: Tensor, expected: Tensor) -> Tensor:
     """The difference of each pair of numbers, in tolerances (infinite where one is NaN, or one alone is infinite)."""
     if not expected.is_floating_point() and not expected.is_complex():
-        return torch.where(observed == expected, 0.0, torch.inf)
+        return torch.where(observed.to(torch.int64) == expected.to(torch.int64), 0.0, torch.inf)
     tolerance = max(TOLERANCE.get(_dtype(tensor), 1e-4) for tensor in (observed, expected))
     wide = torch.complex128 if expected.is_complex() else torch.float64
     observed, expected = observed.to(wide), expected.to(wide)
@@ -167,6 +186,15 @@ def _dtype(tensor: Tensor) -> str:
 
 def _size(value: list | dict) -> str:
     return f"a list of {len(value)}" if isinstance(value, list) else "the keys " + ", ".join(value)
+
+
+def _got_and_expected(observed: complex, expected: complex) -> str:
+    if observed != observed:
+        return f"got NaN (not a number), expected {describe(expected)}"
+    got, wanted = describe(observed), describe(expected)
+    if got == wanted:  # they differ in digits that are not shown
+        got, wanted = repr(observed), repr(expected)
+    return f"got {got}, expected {wanted}"
 
 
 def _expected_but_got(observed: Any, expected: Any) -> str:

@@ -43,9 +43,9 @@ def snapshot(value: Any, depth: int = 0) -> Any:
         return value
     if isinstance(value, Tensor):
         dense = value.detach().to_dense() if value.layout != torch.strided else value.detach()
-        return torch.empty(dense.shape, dtype=dense.dtype).copy_(dense)
+        return torch.empty(dense.shape, dtype=dense.dtype, device="cpu").copy_(dense)
     if isinstance(value, np.ndarray):
-        return Opaque("ndarray of objects") if value.dtype == object else np.array(value)
+        return _plain_array(value)
     if value is None or isinstance(value, bool | np.bool_):
         return None if value is None else bool(value)
     for kind, numbers in ((int, np.integer), (float, np.floating), (complex, np.complexfloating)):
@@ -58,6 +58,16 @@ def snapshot(value: Any, depth: int = 0) -> Any:
     if depth < MAX_DEPTH and isinstance(value, Mapping):
         return {str(key): snapshot(item, depth + 1) for key, item in value.items()}
     return Opaque(type(value).__name__)
+
+
+def _plain_array(array: np.ndarray) -> Any:
+    """A contiguous copy in a dtype that torch knows too; what holds no numbers is opaque."""
+    if array.dtype.kind not in "biufc":
+        return Opaque(f"ndarray of {array.dtype}")
+    native = array.dtype.newbyteorder("=")
+    if native.itemsize > {"f": 8, "c": 16}.get(native.kind, 8):  # long double
+        native = np.dtype("float64" if native.kind == "f" else "complex128")
+    return np.array(array, dtype=native, order="C")
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -75,16 +85,9 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def describe(value: Any) -> str:
     """An observation in a few words: small ones in full, large ones by kind and shape."""
     if isinstance(value, Tensor | np.ndarray):
-        kind = str(value.dtype).removeprefix("torch.")
-        if value.size == 0 if isinstance(value, np.ndarray) else value.numel() == 0:
-            return f"an empty {kind} tensor of shape {tuple(value.shape)}"
-        if np.prod(value.shape, dtype=int) <= 8:
-            return f"{kind} {_numbers(value.tolist())}"
-        return (
-            f"{kind} tensor of shape {tuple(value.shape)}"
-            if isinstance(value, Tensor)
-            else (f"{kind} NumPy array of shape {tuple(value.shape)}")
-        )
+        kind = str(value.dtype).removeprefix("torch.") + (" tensor" if isinstance(value, Tensor) else " NumPy array")
+        small = 0 < np.prod(value.shape, dtype=int) <= 8
+        return f"{kind} {_numbers(value.tolist())}" if small else f"{kind} of shape {tuple(value.shape)}"
     if isinstance(value, float | complex):
         return _numbers(value)
     if isinstance(value, Opaque):
@@ -95,9 +98,16 @@ def describe(value: Any) -> str:
         text = "[" + ", ".join(describe(item) for item in value[:8]) + (", ...]" if len(value) > 8 else "]")
         return text if len(text) <= 120 else f"a list of {len(value)}"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {describe(item)}" for key, item in value.items()) + "}"
-    text = repr(value)
-    return text if len(text) <= 120 else text[:117] + "..."
+        text = "{" + ", ".join(f"{key}: {describe(item)}" for key, item in list(value.items())[:8])
+        return shorten(text + (", ...}" if len(value) > 8 else "}"))
+    if isinstance(value, int) and abs(value) >= 10**30:  # Python itself refuses to print thousands of digits
+        return f"a whole number of about {int(value.bit_length() * 0.30103)} digits"
+    return shorten(repr(value))
+
+
+def shorten(text: str, length: int = 120) -> str:
+    """The text, or its beginning if it is longer."""
+    return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def _numbers(value: Any) -> str:
