@@ -28,7 +28,7 @@ test-lib:        ## library, exercises, kill matrix, drift, and the answers type
 	$(RUN) pytest -p no:nbval -n 2 -m "not browser"
 
 test-notebooks:  ## every notebook as shipped
-	$(RUN) pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 -n 2 --dist loadfile notebooks
+	$(RUN) pytest -c tests/lessons/nbval.ini --rootdir=. notebooks
 
 test-browser:    ## JupyterLab in a real Chromium
 	$(RUN) pytest -p no:nbval -m browser

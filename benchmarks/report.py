@@ -6,10 +6,10 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import torch
+
 from course_lib.device import machine
 from course_lib.paths import checkout, write_atomically
-
-ALWAYS = ("torch", "numpy")
 
 
 def report(name: str, figures: dict, *, packages: tuple[str, ...] = (), folder: Path | None = None) -> dict:
@@ -28,7 +28,11 @@ def report(name: str, figures: dict, *, packages: tuple[str, ...] = (), folder: 
         "name": name,
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
-        "versions": {"python": platform.python_version()} | {each: _version(each) for each in (*ALWAYS, *packages)},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,  # with the build, such as +cu130
+            **{package: _version(package) for package in ("numpy", *packages)},
+        },
         "figures": figures,
     }
     text = json.dumps(result, indent=1, allow_nan=False)

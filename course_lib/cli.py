@@ -75,9 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     importing = command("import", _import, "for authors: bring an edited notebook back into its lesson")
     importing.add_argument("notebook", help="the notebook's path")
     new = command("new", _new, "for authors: write the skeleton of a lesson or an exercise")
-    new.add_argument("kind", choices=["lesson", "exercise"])
-    new.add_argument("name", help="in lower case, such as max_pool2d")
-    new.add_argument("--lesson", help="the lesson that a new exercise belongs to")
+    kinds = new.add_subparsers(dest="kind", required=True, metavar="KIND")
+    lesson = kinds.add_parser("lesson", help="a lesson with its solutions and checks", allow_abbrev=False)
+    lesson.add_argument("name", help="in lower case, such as recurrent")
+    lesson.add_argument("number", nargs="?", type=int, help="the next free one, where none is given")
+    exercise = kinds.add_parser("exercise", help="an exercise with its check and a mistake", allow_abbrev=False)
+    exercise.add_argument("name", help="in lower case, such as max_pool2d")
+    exercise.add_argument("--lesson", help="the lesson that it belongs to")
     command("matrix", _matrix, "for authors: hold every check against every known mistake")
     command("mutants", _mutants, "for authors: damage the references a little, and see whether the checks notice")
     return parser
@@ -141,7 +145,7 @@ def _new(options: argparse.Namespace) -> int:
     from course_lib.authoring import skeletons
 
     if options.kind == "lesson":
-        return skeletons.new_lesson(options.name)
+        return skeletons.new_lesson(options.name, options.number)
     return skeletons.new_exercise(options.name, options.lesson)
 
 
