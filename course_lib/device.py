@@ -3,11 +3,14 @@
 import os
 import platform
 import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 Value = TypeVar("Value")
 
@@ -44,6 +47,116 @@ def budget(*, cpu: Value, gpu: Value) -> Value:
         One of the two, as it came.
     """
     return gpu if best_device().type == "cuda" else cpu
+
+
+class Engine:
+    """What a training step needs from the machine: one device, float32, and nothing in the way of the step."""
+
+    def __init__(self, *, parts: int = 1):
+        self.device, self.parts = best_device(), parts
+        self.rank, self.num_ranks = 0, 1
+
+    def parts_of(self, batch: Any) -> Iterator[tuple[Any, float]]:
+        """A batch in `parts` parts, each with its share of the whole, so that their gradients add up to the batch's."""
+        if self.parts == 1:
+            yield batch, 1.0
+            return
+        tensors = [tensor.chunk(self.parts) for tensor in batch]
+        for part in zip(*tensors, strict=True):
+            yield part, len(part[0]) / len(batch[0])
+
+    def prepare(self, model: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
+        """Put the model on the device; returns what the training loop is to use instead of the two."""
+        return model.to(self.device), optimizer
+
+    def mean(self, losses: Tensor) -> Tensor:
+        """The mean of the losses of one batch, over all processes, such that gradients are those of one big batch."""
+        return losses.mean()
+
+    def backward(self, loss: Tensor) -> None:
+        """Backpropagate."""
+        loss.backward()
+
+    def clip_grad_norm_(self, parameters: Iterable[Tensor], max_norm: float) -> None:
+        """Scale the gradients down together, if their norm exceeds `max_norm`."""
+        nn.utils.clip_grad_norm_(parameters, max_norm)
+
+    def total(self, number: Tensor) -> Tensor:
+        """The sum of a tensor over all processes."""
+        return number
+
+    def unwrap(self, model: nn.Module) -> nn.Module:
+        """The model itself, below whatever `prepare` put around it."""
+        return model
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+
+    def finish(self) -> None:
+        """Say goodbye to the other processes."""
+
+
+class AcceleratedEngine(Engine):
+    """The same through Accelerate: mixed precision, and many processes under `torchrun`.
+
+    Args:
+        precision: "fp32", "bf16" or "fp16".
+    """
+
+    def __init__(self, precision: str, *, parts: int = 1):
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
+
+        AcceleratorState._reset_state()  # precision is fixed once per process, but a notebook may change its mind
+        mixed = "no" if precision == "fp32" else precision
+        self.accelerator = Accelerator(mixed_precision=mixed, cpu=best_device().type == "cpu")
+        self.device, self.parts = self.accelerator.device, parts
+        self.rank, self.num_ranks = self.accelerator.process_index, self.accelerator.num_processes
+
+    def prepare(self, model: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
+        return self.accelerator.prepare(model, optimizer)
+
+    def mean(self, losses: Tensor) -> Tensor:
+        if self.num_ranks == 1:
+            return losses.mean()
+        count = self.total(torch.tensor(len(losses), device=self.device))
+        return losses.sum() * self.num_ranks / count  # gradients are averaged over the processes afterwards
+
+    def backward(self, loss: Tensor) -> None:
+        self.accelerator.backward(loss)
+
+    def clip_grad_norm_(self, parameters: Iterable[Tensor], max_norm: float) -> None:
+        self.accelerator.clip_grad_norm_(parameters, max_norm)
+
+    def total(self, number: Tensor) -> Tensor:
+        return self.accelerator.reduce(number, reduction="sum")
+
+    def unwrap(self, model: nn.Module) -> nn.Module:
+        return self.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+
+    def wait(self) -> None:
+        self.accelerator.wait_for_everyone()
+
+    def finish(self) -> None:
+        self.accelerator.end_training()
+
+
+def engine(precision: str = "fp32", *, parts: int = 1) -> Engine:
+    """The engine for this machine: plain in one process and float32, through Accelerate otherwise.
+
+    Args:
+        precision: "fp32", or "bf16" (CPU and recent GPUs) or "fp16" (GPUs only) for mixed precision.
+        parts: in how many parts a batch is taken; see `Engine.parts_of`.
+
+    Raises:
+        ValueError: no such precision, or one that this device lacks.
+    """
+    if precision not in ("fp32", "bf16", "fp16"):
+        raise ValueError(f"precision is '{precision}', but must be 'fp32', 'bf16' or 'fp16'.")
+    if precision == "fp16" and best_device().type == "cpu":
+        raise ValueError("fp16 needs a GPU; on this CPU take precision='bf16' or 'fp32'.")
+    alone = int(os.environ.get("WORLD_SIZE", 1)) == 1
+    return Engine(parts=parts) if alone and precision == "fp32" else AcceleratedEngine(precision, parts=parts)
 
 
 def machine() -> dict[str, str | int | float | None]:
