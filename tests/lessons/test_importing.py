@@ -92,7 +92,7 @@ def test_an_answer_does_not_end_in_the_lesson(little):
 
 
 def test_a_cell_that_the_format_can_not_express_is_refused(little):
-    little[1].cells[2].source = 'x = 1\n# %%\ny = 2'
+    little[1].cells[2].source = "x = 1\n# %%\ny = 2"
     refused(little, "percent format")
 
 
