@@ -24,6 +24,7 @@ EXTRAS = {extra: [Requirement(line) for line in lines] for extra, lines in PROJE
 EVERYTHING = DEPENDENCIES + [requirement for lines in EXTRAS.values() for requirement in lines]
 LINES = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 CONSTRAINTS = [Requirement(line) for line in LINES if line and not line.startswith("#")]
+OURS = {"course_lib", "lessons", "solutions", "tests", "benchmarks"}
 SETUP = (ROOT / "scripts" / "setup.py").read_text(encoding="utf-8")
 
 
@@ -99,14 +100,16 @@ def imported_packages(path: Path) -> set[str]:
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module.partition(".")[0])
-    return found - sys.stdlib_module_names - {"course_lib"}
+    return found - sys.stdlib_module_names - OURS
 
 
 def test_what_the_code_imports_is_declared():
     distributions = packages_distributions()
     undeclared = []
-    for path in project_files("course_lib/*.py"):
-        allowed = names(EVERYTHING if "authoring" in path.parts else DEPENDENCIES)
+    for path in project_files("*.py"):
+        folder, *_ = path.relative_to(ROOT).parts
+        for_learners = folder in ("course_lib", "lessons", "solutions") and "authoring" not in path.parts
+        allowed = names(DEPENDENCIES if for_learners else EVERYTHING)
         for package in imported_packages(path):
             if not {canonicalize_name(each) for each in distributions.get(package, [package])} & allowed:
                 undeclared.append(f"{path.name}: {package}")

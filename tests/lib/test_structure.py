@@ -154,3 +154,13 @@ def test_no_file_names_a_machine_it_was_made_on():
     )
     text_files = [path for path in project_files("*") if path.suffix not in (".png", ".jpg", ".gif")]
     assert [path.name for path in text_files if traces.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_the_readme_lists_every_lesson_with_its_exercises():
+    from course_lib.exercises.registry import load_lesson
+    from course_lib.paths import lessons
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| \[(\d\d) · .*?\]\(notebooks/.*\| (.*) \|$", readme, re.MULTILINE))
+    listed = {number: re.findall(r"`(\w+)`", exercises) for number, exercises in rows.items()}
+    assert listed == {f"{each.number:02d}": list(load_lesson(each.name).exercises) for each in lessons()}
