@@ -81,6 +81,10 @@ def execute(notebook: NotebookNode, *, folder: Path, cell_seconds: float = CELL_
             raise CellBroken(notebook, begun[-1], f"was still running after {cell_seconds:g} s") from None
         except DeadKernelError:
             raise CellBroken(notebook, begun[-1], "killed its kernel") from None
+        except AssertionError:  # how nbclient 0.11 ends after Ctrl-C, when it has shut the kernel down
+            if client.km is None:
+                raise KeyboardInterrupt from None
+            raise
 
 
 class CellBroken(Exception):

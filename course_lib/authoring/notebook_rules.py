@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from course_lib.authoring.outputs import WIDGET, WIDGET_NOTE, machine_traces, map_texts
+from course_lib.authoring.outputs import MACHINE_TAG, WIDGET, WIDGET_NOTE, machine_traces, map_texts
 from course_lib.authoring.sources import cell_label, tree_of
 
 CHECKED = "# NBVAL_CHECK_OUTPUT"
@@ -93,6 +93,8 @@ def _no_traces_of_a_machine(notebook: NotebookNode) -> Iterator[str]:
     for where, cell in _code(notebook):
         traces: list[str] = []
         map_texts(cell, lambda text, traces=traces: traces.extend(machine_traces(text)) or text)
+        if "describe_device(" in cell.source and MACHINE_TAG not in cell.metadata.get("tags", []):
+            yield f"{where} describes the machine that built it: the tag {MACHINE_TAG} keeps that out of the page."
         if traces:
             yield f"{where} shows what differs from machine to machine: {', '.join(dict.fromkeys(traces))}."
         if is_checked(cell) and "…" in str(cell.outputs) and "…" not in cell.source:

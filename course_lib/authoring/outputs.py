@@ -15,6 +15,8 @@ from course_lib.authoring.sources import PYTHON
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_NOTE = "Interactive widget: run this cell to use it."
 WIDGET_NOTE_HTML = f"<p><em>{WIDGET_NOTE}</em></p>"
+MACHINE_TAG = "machine"  # on cells that describe the machine they run on
+MACHINE_NOTE = "What stands here is different on every machine: run this cell to see yours.\n"
 
 _DATA_URI = re.compile(r"(data:[\w./+-]+;base64,[A-Za-z0-9+/=\s]+)")
 _ABSOLUTE_PATH = re.compile(
@@ -34,7 +36,9 @@ def normalize_outputs(notebook: NotebookNode) -> None:
     """Take out of a notebook what differs from run to run or from machine to machine."""
     notebook.metadata = nbformat.from_dict({"course": notebook.metadata["course"], **PYTHON})
     for cell in notebook.cells:
-        if cell.cell_type == "code":
+        if MACHINE_TAG in cell.metadata.get("tags", []):
+            cell.outputs = [nbformat.v4.new_output("stream", text=MACHINE_NOTE)]
+        elif cell.cell_type == "code":
             cell.outputs = [_without_widget(output) for output in cell.outputs]
             map_texts(cell, normalize_text)
 

@@ -7,7 +7,14 @@ import nbformat
 import pytest
 
 from course_lib import paths
-from course_lib.authoring.outputs import WIDGET, WIDGET_NOTE, machine_traces, normalize_outputs, normalize_text
+from course_lib.authoring.outputs import (
+    MACHINE_NOTE,
+    WIDGET,
+    WIDGET_NOTE,
+    machine_traces,
+    normalize_outputs,
+    normalize_text,
+)
 
 
 def test_folders_of_this_machine_become_dots():
@@ -50,6 +57,14 @@ def test_a_widget_becomes_a_note_that_needs_no_kernel():
     data = _normalized({WIDGET: {"model_id": "1"}, "text/plain": "IntSlider(value=0)"})
     assert WIDGET not in data
     assert data["text/plain"] == WIDGET_NOTE and WIDGET_NOTE in data["text/html"]
+
+
+def test_what_describes_a_machine_becomes_a_note():
+    cell = nbformat.v4.new_code_cell("print(describe_device())", metadata={"tags": ["machine"]})
+    cell.outputs = [nbformat.v4.new_output("stream", text="CPU with 2 cores")]
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"course": {}})
+    normalize_outputs(notebook)
+    assert cell.outputs[0].text == MACHINE_NOTE
 
 
 def test_the_states_of_widgets_and_the_version_of_python_go():

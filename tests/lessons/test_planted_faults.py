@@ -33,6 +33,10 @@ SEEN_WITHOUT_RUNNING = {
     "an assertion has brackets": ([TITLE, CLAIM, ('assert (1 == 2, "never")', "")], "always true"),
     "an output has an absolute path": ([TITLE, CLAIM, ("2", "/home/ada/course/data\n")], "machine to machine"),
     "an output has an address": ([TITLE, CLAIM, ("2", "<object at 0x7f3a2b1c0d00>\n")], "machine to machine"),
+    "a cell describes the machine": (
+        [TITLE, CLAIM, ("describe_device = str\ndescribe_device()", "")],
+        "the tag machine",
+    ),
     "an output has a timing": ([TITLE, CLAIM, ("2", "trained in 3.2 s\n")], "machine to machine"),
 }
 SEEN_BY_RUNNING = {

@@ -15,16 +15,12 @@ def test_a_notebook_with_the_references_typed_in_is_all_green(lesson, second_pas
     second_pass(lesson)
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [("values - values.mean(dim=0)", "values - values.mean()"), ("values - values.mean(dim=0)", "None")],
-)
-def test_a_wrong_answer_would_be_noticed(small_checkout, second_pass, right, wrong):
+def test_a_wrong_answer_would_be_noticed(small_checkout, second_pass):
     (small_checkout / "lessons" / "07_little.py").unlink()
     new_lesson("recurrent")
     new_exercise("center")
     build([])
     lesson = paths.find_lesson("recurrent")
-    answer_key = lesson.solutions.read_text().replace(right, wrong, 1)
-    with pytest.raises((AssertionError, CellBroken)):
+    answer_key = lesson.solutions.read_text().replace("values - values.mean(dim=0)", "values - values.mean()", 1)
+    with pytest.raises(CellBroken, match="raised ExerciseFailed"):
         second_pass(lesson, answer_key)
