@@ -2,6 +2,7 @@
 
 Importing this module sets the style. Functions that draw return Axes; `show` puts a figure on the page.
 """
+
 import base64
 import html
 from io import BytesIO
@@ -25,20 +26,20 @@ PALETTE = {
     "black": "#000000",
     "yellow": "#F0E442",
 }
-INK = "#24292F"         # text
-GRID = "#D9DEE3"        # lines that guide the eye and stay behind the data
-SCREEN_DPI = 100        # how large a figure is on the page: one inch is 100 CSS pixels
-PIXEL_DENSITY = 2       # image pixels per CSS pixel, so that lines are crisp on dense screens
+INK = "#24292F"  # text
+GRID = "#D9DEE3"  # lines that guide the eye and stay behind the data
+SCREEN_DPI = 100  # how large a figure is on the page: one inch is 100 CSS pixels
+PIXEL_DENSITY = 2  # image pixels per CSS pixel, so that lines are crisp on dense screens
 
 plt.rcParams.update(
     {
         "figure.dpi": SCREEN_DPI,
-        "figure.facecolor": "white",        # also where the notebook's theme is dark
+        "figure.facecolor": "white",  # also where the notebook's theme is dark
         "figure.figsize": (7.0, 3.6),
         "figure.constrained_layout.use": True,
         "figure.titlesize": 13,
         "figure.titleweight": "bold",
-        "font.family": "DejaVu Sans",       # comes with matplotlib: the same letters on every machine
+        "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
         "font.size": 10,
         "text.color": INK,
         "axes.prop_cycle": cycler(color=[color for name, color in PALETTE.items() if name != "yellow"]),
@@ -122,7 +123,7 @@ def show_images(images, *, titles=None, alt, columns=None):
     Args:
         images: one picture `(h, w)`, several `(n, h, w)`, or a list of them (axes of length 1 are dropped); tensors
             or arrays; the largest value is white.
-        titles: one text per picture.
+        titles: one text or number per picture.
         alt: what there is to see, in words.
         columns: pictures per row; by default as many as there are, eight at most.
 
@@ -130,12 +131,12 @@ def show_images(images, *, titles=None, alt, columns=None):
         ValueError: a picture isn't two-dimensional, or there is not one title per picture.
     """
     pictures = _as_pictures(images)
-    titles = [""] * len(pictures) if titles is None else list(titles)
+    titles = [""] * len(pictures) if titles is None else [str(title) for title in titles]
     if len(titles) != len(pictures):
         raise ValueError(f"show_images() got {len(titles)} titles for {len(pictures)} images: give one each")
     columns = min(len(pictures), columns or 8)
     rows = -(-len(pictures) // columns)
-    side = 1.6 if columns <= 4 else 6.8 / columns         # inches
+    side = 1.6 if columns <= 4 else 6.8 / columns  # inches
     title_height = 0.3 * (1 + max(title.count("\n") for title in titles)) if any(titles) else 0.1
     figure, grid = plt.subplots(rows, columns, figsize=(columns * side, rows * (side + title_height)), squeeze=False)
     low = min(picture.min() for picture in pictures)
@@ -180,7 +181,7 @@ def plot_confusion(matrix, *, class_names=None, title, axes=None):
         raise ValueError(f"plot_confusion() got shape {counts.shape}, expected (classes, classes)")
     if axes is None:
         _, axes = plt.subplots(figsize=(4.6, 4.8))
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)       # a class without examples stays white
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)  # a class without examples stays white
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
         if count:
