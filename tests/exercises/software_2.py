@@ -55,7 +55,7 @@ def each_row_once(stratified_split, draw):
 @check("Each part holds its fraction of every class, whatever the order of the rows", judge=in_words)
 def classes_in_proportion(stratified_split, draw):
     said = []
-    for fractions in [None, (0.5, 0.5), (0.6, 0.2, 0.2), (0.4, 0.3, 0.2, 0.1)]:
+    for fractions in [None, (0.5, 0.4, 0.1), (0.3, 0.3, 0.4), (0.4, 0.3, 0.2, 0.1), (0.2, 0.2, 0.3, 0.3)]:
         for is_sorted in (True, False):
             collection = _collection(draw, sizes=(60, 20, 100, 40, 80, 20), is_sorted=is_sorted)
             said.append(_proportions(stratified_split, collection, fractions, draw.seed()))
