@@ -139,8 +139,8 @@ def alone():
 def make(*, cpu: bool, use_pip: bool, fresh: bool) -> None:
     """Make .venv, or bring it up to date; its stamp calls it complete only at the very end."""
     if fresh or not can_be_kept(cpu):
+        remove(VENV)  # before the disk is measured: a half-made one may fill it
         announce(cpu)
-        remove(VENV)
         VENV.mkdir()
         write_stamp(cpu, complete=False)
         quietly([sys.executable, "-m", "venv", "--without-pip", str(VENV)], fix="python3 scripts/setup.py --fresh")
@@ -227,7 +227,8 @@ def install_with_uv(uv: str, *, cpu: bool) -> bool:
         print("uv can't reach the packages: trying with pip, which takes a few minutes.", flush=True)
         return False
     if trial.returncode:
-        raise no_network(trial.text) if is_network_trouble(trial.text) else broken(trial.text)
+        other = "; or take PyPI's PyTorch: python3 scripts/setup.py --cuda" if cpu else ""
+        raise no_network(trial.text, other) if is_network_trouble(trial.text) else broken(trial.text)
     if subprocess.run(command, cwd=str(ROOT), env=environment()).returncode:
         raise broken()
     return True
@@ -242,9 +243,9 @@ def install_with_pip() -> None:
         raise no_network(text) if is_network_trouble(text) else broken(text)
 
 
-def no_network(text: str) -> Stop:
+def no_network(text: str, other: str = "") -> Stop:
     return Stop("the packages can't be reached. Fix: connect to the internet (behind a proxy, set HTTPS_PROXY) and run "
-                f"it again. [{last_line(text)}]")
+                f"it again{other}. [{last_line(text)}]")
 
 
 def broken(text: str = "") -> Stop:

@@ -93,6 +93,15 @@ def test_a_full_disk_is_told_before_anything_is_downloaded(quick, monkeypatch, c
     assert quick.installed == 0 and not quick.VENV.exists()
 
 
+def test_the_space_that_a_half_made_environment_takes_counts_as_free(quick, monkeypatch):
+    quick.VENV.mkdir()
+    monkeypatch.setattr(quick.sys, "platform", "linux")
+    monkeypatch.setattr(
+        quick.shutil, "disk_usage", lambda path: SimpleNamespace(free=5e9 if quick.VENV.exists() else 8e9)
+    )
+    assert quick.main([]) == 0
+
+
 def test_a_second_call_has_nothing_to_do(quick, capsys):
     assert quick.main([]) == quick.main([]) == 0
     assert quick.installed == 1
@@ -214,6 +223,13 @@ def test_pip_stands_in_where_only_pip_knows_the_way_to_the_packages(setup, answe
 def test_the_cpu_wheels_cannot_be_had_without_uv(quick, monkeypatch, capsys):
     monkeypatch.setattr(quick, "find_uv", lambda: None)
     assert "the CPU wheels need uv" in stopped(quick, capsys, "--cpu")
+
+
+def test_who_cannot_reach_the_cpu_wheels_is_told_of_the_others(setup, answering, monkeypatch):
+    monkeypatch.setattr(setup.sys, "platform", "linux")
+    answering("error: Failed to fetch: the index\n  Caused by: client error (Connect)")
+    with pytest.raises(setup.Stop, match=r"can't be reached.*--cuda"):
+        setup.install_with_uv("uv", cpu=True)
 
 
 def test_versions_that_do_not_fit_are_told_in_the_installers_words(setup, answering, monkeypatch):
