@@ -55,18 +55,24 @@ def small_checkout(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture(scope="session")
 def notebook_of():
-    """Make a notebook as if its cells had been run: strings are Markdown, pairs are code and what it printed."""
+    """Make a notebook as if its cells had been run.
 
-    def make(*cells: str | tuple[str, str]) -> nbformat.NotebookNode:
+    A string is a Markdown cell; a pair is code and what it printed; a third part sets tags, outputs or execution count.
+    """
+
+    def make(*cells: str | tuple) -> nbformat.NotebookNode:
         notebook = nbformat.v4.new_notebook()
         for content in cells:
             if isinstance(content, str):
                 notebook.cells.append(nbformat.v4.new_markdown_cell(content))
                 continue
-            source, printed = content
-            outputs = [nbformat.v4.new_output("stream", text=printed)] if printed else []
+            source, printed, special = content if len(content) == 3 else (*content, {})
+            special = dict(special)
             number = sum(cell.cell_type == "code" for cell in notebook.cells) + 1
-            notebook.cells.append(nbformat.v4.new_code_cell(source, outputs=outputs, execution_count=number))
+            cell = nbformat.v4.new_code_cell(source, execution_count=number, metadata={"tags": special.pop("tags", [])})
+            cell.outputs = [nbformat.v4.new_output("stream", text=printed)] if printed else []
+            cell.update(special)
+            notebook.cells.append(cell)
         return notebook
 
     return make
