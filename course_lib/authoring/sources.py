@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 
 from course_lib import paths
 from course_lib.errors import CourseError
+from course_lib.python_cells import plain_python
 
 BUILDER_VERSION = 1  # raise it when the builder makes something else from the same source: all notebooks count as old
 PYTHON = {
@@ -112,10 +113,9 @@ def cell_label(cells: list[NotebookNode], index: int) -> str:
 
 
 def tree_of(cell: NotebookNode) -> ast.Module:
-    """The cell's syntax tree; lines with `!`, `%` or `?` are left out, and a cell that still isn't Python is empty."""
-    plain = "\n".join("pass" if re.match(r"[!%?]", line) else line for line in cell.source.splitlines())
+    """The cell's syntax tree, as IPython would read it; empty if it isn't Python."""
     try:
-        return ast.parse(plain)
+        return ast.parse(plain_python(cell.source))
     except SyntaxError:
         return ast.Module(body=[], type_ignores=[])
 
