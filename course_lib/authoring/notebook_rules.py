@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from course_lib.authoring.outputs import MACHINE_TAG, WIDGET, WIDGET_NOTE, machine_traces, map_texts
+from course_lib.authoring.outputs import MACHINE_TAG, WIDGET, WIDGET_NOTE, machine_traces, texts_of
 from course_lib.authoring.sources import cell_label, tree_of
 
 CHECKED = "# NBVAL_CHECK_OUTPUT"
@@ -91,8 +91,7 @@ def _assertions_assert(notebook: NotebookNode) -> Iterator[str]:
 
 def _no_traces_of_a_machine(notebook: NotebookNode) -> Iterator[str]:
     for where, cell in _code(notebook):
-        traces: list[str] = []
-        map_texts(cell, lambda text, traces=traces: traces.extend(machine_traces(text)) or text)
+        traces = [trace for text in texts_of(cell) for trace in machine_traces(text)]
         if "describe_device(" in cell.source and MACHINE_TAG not in cell.metadata.get("tags", []):
             yield f"{where} describes the machine that built it: the tag {MACHINE_TAG} keeps that out of the page."
         if traces:

@@ -3,7 +3,6 @@
 import re
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -18,7 +17,7 @@ WIDGET_NOTE_HTML = f"<p><em>{WIDGET_NOTE}</em></p>"
 MACHINE_TAG = "machine"  # on cells that describe the machine they run on
 MACHINE_NOTE = "What stands here is different on every machine: run this cell to see yours.\n"
 
-_DATA_URI = re.compile(r"(data:[\w./+-]+;base64,[A-Za-z0-9+/=\s]+)")
+_DATA_URI = re.compile(r"(data:[\w./+-]+;base64,[A-Za-z0-9+/=]+)")
 _ABSOLUTE_PATH = re.compile(
     r"(?<![\w.:/<>…-])/(?:home|root|Users|tmp|private|usr|opt|mnt|media|content)/[^\s'\"<>)]+"
     r"|\b[A-Za-z]:\\[^\s'\"<>)]+"
@@ -40,7 +39,7 @@ def normalize_outputs(notebook: NotebookNode) -> None:
             cell.outputs = [nbformat.v4.new_output("stream", text=MACHINE_NOTE)]
         elif cell.cell_type == "code":
             cell.outputs = [_without_widget(output) for output in cell.outputs]
-            map_texts(cell, normalize_text)
+            _normalize_texts(cell)
 
 
 def _without_widget(output: NotebookNode) -> NotebookNode:
@@ -50,24 +49,34 @@ def _without_widget(output: NotebookNode) -> NotebookNode:
     return output
 
 
-def map_texts(cell: NotebookNode, change: Callable[[str], str]) -> None:
-    """Replace each text among a cell's outputs by what `change` makes of it; pictures stay."""
+def _normalize_texts(cell: NotebookNode) -> None:
     for output in cell.outputs:
         if "text" in output:
-            output.text = _outside_pictures(output.text, change)
-        for mime, content in output.get("data", {}).items():
-            if mime.startswith("text/") or mime == "image/svg+xml":
-                output.data[mime] = _outside_pictures(content, change)
+            output.text = normalize_text(output.text)
+        for mime in filter(_is_text, output.get("data", {})):
+            output.data[mime] = normalize_text(output.data[mime])
 
 
-def _outside_pictures(text: str, change: Callable[[str], str]) -> str:
-    parts = _DATA_URI.split(text)
-    return "".join(part if index % 2 else change(part) for index, part in enumerate(parts))
+def texts_of(cell: NotebookNode) -> list[str]:
+    """All that a code cell's outputs say in text or HTML."""
+    said = []
+    for output in cell.outputs:
+        data = output.get("data", {})
+        said += [output.text] if "text" in output else [data[mime] for mime in filter(_is_text, data)]
+    return said
+
+
+def _is_text(mime: str) -> bool:
+    return mime.startswith("text/") or mime == "image/svg+xml"
 
 
 def normalize_text(text: str) -> str:
-    """Put "…" for this machine's folders, for addresses of objects and for timings."""
-    text = text.replace("\r\n", "\n")
+    """Put "…" for this machine's folders, for addresses of objects and for timings; pictures stay as they are."""
+    parts = _DATA_URI.split(text.replace("\r\n", "\n"))
+    return "".join(part if index % 2 else _blanked(part) for index, part in enumerate(parts))
+
+
+def _blanked(text: str) -> str:
     text = re.sub(r"\S*ipykernel_\d+[/\\]\d+\.py", "…", text)
     for folder in _machine_folders():  # with the random names of the tempfile module
         text = re.sub(re.escape(folder) + r"(?:[/\\]tmp[a-z0-9_]{8})?(?![\w-])", "…", text)
