@@ -37,6 +37,8 @@ plt.rcParams.update(
         "figure.facecolor": "white",  # also where the notebook's theme is dark
         "figure.figsize": (7.0, 3.6),
         "figure.constrained_layout.use": True,
+        "figure.constrained_layout.h_pad": 0.08,  # inches around each plot
+        "figure.constrained_layout.w_pad": 0.08,
         "figure.titlesize": 13,
         "figure.titleweight": "bold",
         "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
@@ -125,7 +127,7 @@ def show_images(images, *, titles=None, alt, columns=None):
             or arrays; the largest value is white.
         titles: one text or number per picture.
         alt: what there is to see, in words.
-        columns: pictures per row; by default as many as there are, eight at most.
+        columns: pictures per row; by default as many as there are, ten at most.
 
     Raises:
         ValueError: a picture isn't two-dimensional, or there is not one title per picture.
@@ -134,7 +136,7 @@ def show_images(images, *, titles=None, alt, columns=None):
     titles = [""] * len(pictures) if titles is None else [str(title) for title in titles]
     if len(titles) != len(pictures):
         raise ValueError(f"show_images() got {len(titles)} titles for {len(pictures)} images: give one each")
-    columns = min(len(pictures), columns or 8)
+    columns = min(len(pictures), columns or 10)
     rows = -(-len(pictures) // columns)
     side = 1.6 if columns <= 4 else 6.8 / columns  # inches
     title_height = 0.3 * (1 + max(title.count("\n") for title in titles)) if any(titles) else 0.1

@@ -23,7 +23,7 @@ from torch import nn
 
 from course_lib.device import describe_device
 from course_lib.exercises import borrow, exercise
-from course_lib.plots import PALETTE, plot_confusion, show, show_images
+from course_lib.plots import plot_confusion, show, show_images
 from course_lib.widgets.digits import alter, describe_digit, explore_digits
 
 print(describe_device())
@@ -41,7 +41,7 @@ print(describe_device())
 bundle = load_digits()  # E. Alpaydin and C. Kaynak, 1998, doi:10.24432/C50P49, CC BY 4.0
 digits = torch.tensor(bundle.images / 16, dtype=torch.float32)  # (1797, 8, 8)
 labels = torch.tensor(bundle.target)  # (1797,)
-show_images(digits[:10], titles=labels[:10].tolist(), columns=5, alt="Ten handwritten digits, 0 to 9, coarse but legible.")
+show_images(digits[:10], titles=labels[:10].tolist(), alt="Ten handwritten digits, 0 to 9, coarse but legible.")
 
 # %% [markdown]
 # You read them at once. Now explain to a computer how you did it.
@@ -57,8 +57,8 @@ mean_ink = torch.stack([digits[labels == digit].sum(dim=(1, 2)).mean() for digit
 print("mean ink of 0 to 9:", " ".join(f"{ink:.1f}" for ink in mean_ink))
 
 # %% [markdown]
-# The 8 wins, but by a hair: 20.6 squares of ink. The last is the 7 with 19.0, and a 1 holds more than a 5. So much for that idea. Finding out
-# took two lines, which is cheap.
+# The 8 wins by a hair with 20.6 squares, the 7 is last with 19.0, and a 1 holds more than a 5. So much for that idea. Finding out took
+# two lines.
 #
 # A better one: *a zero has a hole*. A hole is paper that you can't reach from outside without crossing ink. Find the connected
 # patches of paper: one is the outside, each other one is a hole.
@@ -88,22 +88,22 @@ for digit in range(10):
     shares = holes[labels == digit].clamp(max=2).bincount(minlength=3) / (labels == digit).sum()
     print(f"{digit:5d} {shares[0]:8.0%} {shares[1]:6.0%} {shares[2]:7.0%}")
 sevens = digits[(labels == 7) & (holes == 1)][:8]
-show_images(sevens, titles=["7, one hole"] * len(sevens), alt="Eight sevens whose bar and stem close a small loop.")
+show_images(sevens, alt="Eight sevens whose bar and stem close a small loop.")
 
 # %% [markdown]
-# Only 40% of the eights have two holes, a 4 is closed or open as its writer pleases, and 22% of the sevens have one: here are some.
-# Nobody told their writers about your rule.
+# Only 40% of the eights have two holes, fours are closed or open as their writers please, and 22% of the sevens have a hole: here are some.
 #
 # So you patch. A 0 has a *large* hole. A 6 has little ink at the upper right, a 9 at the lower left, and a 4 stands on a thin foot. 2, 3 and 7
-# are empty at the upper left; 5 and 9 have a roof. What no rule wants is taken for a 1. Each threshold is found by trying. You see
-# how it grows.
+# are empty at the upper left; 5 and 9 have a roof. What no rule wants is taken for a 1. Each threshold is found by trying.
 
 # %%
 def read_with_hole(image, holes, size):
     """Read a digit that has a hole."""
     _, upper_right, lower_left, _ = quarters(image)
-    if holes > 1 or size >= 5:
-        return 8 if holes > 1 else 0
+    if holes > 1:
+        return 8
+    if size >= 5:
+        return 0
     if upper_right < 1.5:
         return 6
     if lower_left < 1.5:
@@ -137,9 +137,9 @@ def read_by_rules(images):
 # %% [markdown]
 # Thirty lines, a dozen thresholds. How good is it? You need a number, and that is your first exercise.
 #
-# **How exercises work.** Run the cell as it is: a gray card says *unwritten*, a reference stands in, and the lesson goes on. Write over the
-# dots and run again. Green: every check passes. Red: the card names what fails, and if people often make your mistake, it says
-# which it is. Hints climb: open one, think, then the next.
+# **How exercises work.** Run the cell as it is: a gray card says *unwritten*, and a reference stands in. Write over the dots and run
+# again. Green: every check passes. Red: the card says what fails and, if it knows your mistake, why. Hints climb: open one, think, then
+# the next.
 #
 # ### Exercise 1 · `accuracy` · difficulty ●○○ · 5 min
 #
@@ -230,7 +230,7 @@ def confusion_matrix(predictions, labels, *, num_classes):
 
 # %%
 matrix = confusion_matrix(by_rules, labels, num_classes=10)
-show(plot_confusion(matrix, title="Rules, all digits"), alt="Confusion matrix of the rules: errors nearly everywhere.")
+show(plot_confusion(matrix, title="Rules, all digits"), alt=f"Errors nearly everywhere; {matrix[1, 4]} ones read as 4.")
 print(f"ones: {matrix[1, 1]} right, {matrix[1, 4]} read as 4; fours: {matrix[4, 4]} right")
 
 # %% [markdown]
@@ -243,12 +243,12 @@ print(f"ones: {matrix[1, 1]} right, {matrix[1, 4]} read as 4; fours: {matrix[4, 
 # %% [markdown]
 # ## Software 2.0: you write the data
 #
-# Andrej Karpathy gave this its name in 2017, in the essay [Software 2.0](https://karpathy.medium.com/software-2-0-a64152b37c35). In
-# *software 1.0* a person writes the instructions. In *software 2.0* a person says what is wanted, mostly by examples, and a search
-# fills in the instructions: thousands of numbers that nobody wrote. The data set is the source code, and training compiles it.
+# Andrej Karpathy named this in 2017, in the essay [Software 2.0](https://karpathy.medium.com/software-2-0-a64152b37c35). In *software 1.0* a
+# person writes instructions. In *software 2.0* a person says what is wanted, mostly by examples, and a search fills in the instructions:
+# thousands of numbers that nobody wrote. The data set is the source code; training compiles it.
 #
-# Such a program must be examined on examples that it has *not* seen, or it could answer by heart. So split the digits: **training** to
-# learn from, **validation** to choose with, **test** for one final exam.
+# Such a program must be examined on examples that it has *not* seen. So split the digits: **training** to learn from, **validation** to
+# choose with, **test** for one final exam.
 
 # %% [markdown]
 # ### Exercise 3 · `stratified_split` · difficulty ●●● · 20 min
@@ -349,12 +349,12 @@ print(f"rules {rules_score:.0%}, means {means_score:.0%}")
 # in it.
 
 # %%
-def train_network(images, labels, *, hidden=64, num_epochs=40, seed=0):
+def train_network(images, labels, *, hidden=64, seed=0):
     """Search for numbers that turn these images into these labels."""
     torch.manual_seed(seed)
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, 10))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
-    for _ in range(num_epochs):
+    for _ in range(20):  # times through the data
         for rows in torch.randperm(len(images)).split(64):
             loss = F.cross_entropy(network(images[rows]), labels[rows])
             optimizer.zero_grad()
@@ -377,9 +377,10 @@ def score(network, rows):
 
 networks = {hidden: train_network(digits[train], labels[train], hidden=hidden) for hidden in (4, 16, 64)}
 print("validation:", {hidden: f"{score(network, validation):.0%}" for hidden, network in networks.items()})
+print("numbers in the widest:", sum(weights.numel() for weights in networks[64].parameters()))
 
 # %% [markdown]
-# Width 64 it is: 4,810 numbers. Now the exam, once.
+# Four are too few. Width 64 it is, a program of 4810 numbers. Now its exam, once.
 #
 # **Predict.** How many of 100 test digits? And which mistakes of the means will it still make?
 
@@ -392,13 +393,13 @@ def read_by_network(images):
 figure, panels = plt.subplots(1, 2, figsize=(8.4, 4.6))
 for name, read, axes in zip(("means", "network"), (read_by_means, read_by_network), panels, strict=True):
     matrix = confusion_matrix(read(digits[test]), labels[test], num_classes=10)
-    plot_confusion(matrix, title=f"{name}, test digits", axes=axes)
+    plot_confusion(matrix, title=f"{name.capitalize()}, test digits", axes=axes)
 show(figure, alt="Means: a dark diagonal with some errors beside it. Network: hardly anything but the diagonal.")
 network_score = score(networks[64], test)
 print(f"rules {rules_score:.0%}, means {means_score:.0%}, network {network_score:.0%}")
 
 # %% [markdown]
-# 98%: rules, means, network, in this order, and the last two never heard of holes.
+# 97%, by a program that never heard of holes.
 #
 # **Predict.** Next week you need a program that tells odd digits from even ones. How many of your thirty lines of rules change? How
 # many of `train_network`?
@@ -408,14 +409,15 @@ print(f"rules {rules_score:.0%}, means {means_score:.0%}, network {network_score
 odd_or_even = train_network(digits[train], labels[train] % 2)
 odd_score = accuracy([(odd_or_even(digits[test]).argmax(dim=1), labels[test] % 2)])
 print("rules < means < network:", rules_score < means_score < network_score)
-print("network, more than 95%:", network_score > 0.95, "· odd or even, more than 95%:", odd_score > 0.95)
+print("network, more than 90%:", network_score > 0.9, "· odd or even, more than 90%:", odd_score > 0.9)
 
 # %% [markdown]
 # Not one line: `% 2` changed the *data*, and the same search found another program. That is the shift.
 #
 # ## Break them
 #
-# A good exam is not the world. Paper slips, pictures get noisy, someone writes white on black.
+# A good exam is not the world. Paper slips, pictures get noisy, someone writes white on black. The exam is taken, so we experiment on the
+# validation digits.
 #
 # **Predict.** Which reader suffers least when the picture slips by one pixel? In noise? Who ends below 10%, where a guess would do
 # better?
@@ -423,13 +425,14 @@ print("network, more than 95%:", network_score > 0.95, "· odd or even, more tha
 # %%
 swap, noise = {"inverted": True}, {"noise": 0.4}
 alterations = {"as scanned": {}, "1 right": {"right": 1}, "1 down": {"down": 1}, "swapped": swap, "noise": noise}
-altered = [alter(digits[3], **options) for options in alterations.values()]
-show_images(altered, titles=alterations, alt="The same 3: as scanned, one right, one down, ink and paper swapped, in noise.")
+threes = [alter(digits[3], **options) for options in alterations.values()]
+show_images(threes, titles=alterations, columns=5, alt="The same 3: as scanned, moved, swapped, in noise.")
 
 
 def scores(read):
-    """Accuracy on the test digits, after each alteration."""
-    return [accuracy([(read(alter(digits[test], **options)), labels[test])]) for options in alterations.values()]
+    """Accuracy on the validation digits, after each alteration."""
+    altered = [alter(digits[validation], **options) for options in alterations.values()]
+    return [accuracy([(read(images), labels[validation])]) for images in altered]
 
 
 readers = {"rules": read_by_rules, "means": read_by_means, "network": read_by_network}
@@ -438,11 +441,11 @@ for name, read in readers.items():
     print(f"{name:8s}" + "".join(f"{share:12.0%}" for share in scores(read)))
 
 # %% [markdown]
-# You read all five without effort; our readers don't. No one wins everywhere: in noise the simple means lead with 79%, and on swapped
-# digits the network falls to 4%, *worse than a guess*.
+# You hardly noticed that the 3 moved; our readers did. Nobody wins everywhere: moved to the right, the rules lead with 55%, in noise the
+# simple means with 78%. With ink and paper swapped, both trained readers are at 0%, *worse than a guess*.
 #
-# To mend the rules you would write more rules. To mend the network, **write data**: show it what to expect. We show it four of the five
-# columns and forget "1 down".
+# To mend the rules you would write more rules. To mend the network you **write data**: show it what to expect. Let us show it four of
+# these five columns and forget "1 down".
 #
 # **Predict.** What happens in that column?
 
@@ -450,35 +453,35 @@ for name, read in readers.items():
 # NBVAL_CHECK_OUTPUT
 shown = [{}, {"right": 1}, {"right": -1}, swap, noise]
 more_digits = torch.cat([alter(digits[train], **options) for options in shown])
-retrained = train_network(more_digits, labels[train].repeat(len(shown)), num_epochs=20)
+retrained = train_network(more_digits, labels[train].repeat(len(shown)))
 after = dict(zip(alterations, scores(lambda images: retrained(images).argmax(dim=1)), strict=True))
-print("swapped, more than 85% right:", after["swapped"] > 0.85)
+print("swapped, more than 80% right:", after["swapped"] > 0.8)
 print("one pixel down, still less than 60%:", after["1 down"] < 0.6)
 
 # %%
-figure, axes = plt.subplots(figsize=(7.5, 3.6))
-for (name, read), marker in zip(readers.items(), "sDo", strict=True):
-    axes.plot(list(alterations), scores(read), marker=marker, markersize=9, linestyle="none", label=name)
-axes.plot(list(after), list(after.values()), marker="^", markersize=9, linestyle="none", label="retrained")
-axes.axhline(0.1, color="gray", linewidth=1, linestyle="--", label="guessing")
-axes.set(title="Accuracy on altered test digits", xlabel="alteration", ylabel="accuracy", ylim=(-0.05, 1.05))
+table = {name: scores(read) for name, read in readers.items()} | {"retrained": list(after.values())}
+figure, axes = plt.subplots(figsize=(7.5, 3.4))
+for place, (name, row) in enumerate(table.items()):
+    axes.bar(np.arange(5) + 0.2 * place - 0.3, row, width=0.18, label=name)
+axes.axhline(0.1, color="black", linewidth=1, linestyle="--", label="a guess")
+axes.set(title="Accuracy on altered validation digits", ylabel="accuracy", xticks=range(5), xticklabels=alterations)
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-show(figure, alt="Accuracy of four readers under five alterations. The retrained network is high except at one pixel down.")
+show(figure, alt="Four bars for each alteration: the retrained network's is high everywhere except at one pixel down.")
 print("retrained:", ", ".join(f"{name} {share:.0%}" for name, share in after.items()))
 
 # %% [markdown]
-# From 4% to 96% on swapped digits, and not a line of the program was touched. But "1 down" stayed at 39%: a trained program knows what it
-# was shown, not what you meant. Software 2.0 has bugs too; they live in the data.
+# Swapped digits rose from 0% to 91%, and no line of the program was touched. But "1 down" is where it was, 36% after 40%: a trained
+# program knows what it was shown, not what you meant. Software 2.0 has bugs too. They live in the data.
 #
 # ## Your turn to break things
 #
 # Choose a digit, move it, add noise. Can you find one that the means read correctly while the network is wrong, *and sure of it*?
 
 # %%
-for name, network in {"network": networks[64], "retrained": retrained}.items():
-    readers[name] = nn.Sequential(network, nn.Softmax(dim=1))  # probabilities, to see how sure they are
-print(describe_digit(alter(digits[3], down=1), labels[3], readers))  # the explorer below, in words
-explore_digits(digits[test], labels[test], readers)
+pair = {"network": networks[64], "retrained": retrained}
+with_odds = readers | {name: nn.Sequential(network, nn.Softmax(dim=1)) for name, network in pair.items()}
+print(describe_digit(alter(digits[3], down=1), labels[3], with_odds))  # the explorer below, in words
+explore_digits(digits[validation], labels[validation], with_odds)
 
 # %% [markdown]
 # ## What to remember

@@ -119,7 +119,7 @@ def _html(image, label, readers):
     )
     return (
         f'<div aria-live="polite" style="{STYLE}font:14px/1.4 system-ui,sans-serif">'
-        f"<div>{_heading('what they see')}{_picture(image, label)}</div>{panels}</div>"
+        f"<div>{_heading(f'a {label}, as they see it')}{_picture(image, label)}</div>{panels}</div>"
     )
 
 
