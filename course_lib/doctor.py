@@ -55,8 +55,7 @@ def doctor() -> int:
 
 def without_home(text: str) -> str:
     """The text with the home folder, which tells a person's name, shown as ~."""
-    home = str(Path.home())
-    return re.sub(re.escape(home) + r"(?![\w.-])", "~", text) if len(home) > 1 else text
+    return re.sub(re.escape(str(Path.home())) + r"(?![\w.-])", "~", text)
 
 
 def look_at_python() -> Iterable[Finding]:

@@ -126,6 +126,7 @@ def test_an_environment_for_something_else_is_made_anew(quick, key, value):
     quick.STAMP.write_text(quick.json.dumps(dict(quick.recorded(), **{key: value})))
     assert quick.main(["--cuda"]) == 0
     assert quick.installed == 2 and not (quick.VENV / "old").exists()
+    assert quick.recorded()["folder"] == str(quick.ROOT)
 
 
 def test_the_choice_of_the_cpu_wheels_is_remembered_until_it_is_taken_back(quick):
@@ -208,6 +209,12 @@ def answering(setup, monkeypatch):
         monkeypatch.setattr(setup, "capture", lambda command: SimpleNamespace(returncode=returncode, text=text))
 
     return answer
+
+
+def test_no_network_is_told_before_pip_tries_for_long(setup, answering):
+    answering("WARNING: Retrying: NewConnectionError\nERROR: No matching distribution found for uv")
+    with pytest.raises(setup.Stop, match="can't be reached"):
+        setup.find_uv()
 
 
 def test_pip_stands_in_where_there_is_no_uv(setup, answering, monkeypatch):

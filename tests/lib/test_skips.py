@@ -56,7 +56,9 @@ def test_network_tests_run_where_they_are_allowed(suite):
 
 @pytest.mark.parametrize("tests", ["def test_it(): pytest.skip('not today')", "pytest.importorskip('no_such_package')"])
 def test_ci_fails_on_any_other_skip(suite, tests):
-    assert suite(tests, CI="true").returncode != 0
+    answer = suite(tests, CI="true")
+    assert answer.returncode != 0
+    assert "skips nothing in silence" in answer.stdout
 
 
 def test_a_known_failure_is_no_skip(suite):
