@@ -3,6 +3,7 @@
 import ast
 import linecache
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,22 +118,25 @@ def _first_written(lines: list[str]) -> int:
 
 
 def definitions_in(source: str) -> dict[str, Definition | None]:
-    """The functions and classes that a cell defines by name; None for one whose first line can't be read."""
+    """The functions and classes that a cell defines, by name.
+
+    Where Python can't read the cell, a function is known by its first lines alone, with a body that returns; None
+    stands for a class, and for a function whose first lines are unreadable too.
+    """
     try:
         tree = ast.parse(plain_python(source))
     except SyntaxError:
-        return {match[1]: _first_line(source[match.start() :]) for match in FIRST_WORDS.finditer(source)}
+        return {match[1]: _first_lines(source[match.start() :]) for match in FIRST_WORDS.finditer(source)}
     return {node.name: node for node in tree.body if isinstance(node, Definition)}
 
 
-def _first_line(source: str) -> Definition | None:
-    """The `def` or `class` line(s) alone: they tell how a half-typed answer is called."""
+def _first_lines(source: str) -> Definition | None:
+    """The `def` of a half-typed answer: it tells how the function is called."""
     lines = source.splitlines()
     for count in range(1, min(len(lines), 12) + 1):
-        try:
-            return ast.parse("\n".join(lines[:count]) + " ...").body[0]
-        except SyntaxError:
-            continue
+        with suppress(SyntaxError):
+            node = ast.parse("\n".join(lines[:count]) + " return").body[0]
+            return None if isinstance(node, ast.ClassDef) else node
     return None
 
 

@@ -114,6 +114,12 @@ def test_a_half_typed_answer_is_carried_too(learner):
     assert learner.reads(*RETOLD)[2] == HALF_TYPED
 
 
+def test_a_half_typed_answer_stays_in_place_when_only_the_docstring_is_new(learner):
+    learner.writes(ADD, HALF_TYPED)
+    assert learner.reads(*FIRST[:2], stub(ADD.replace("The sum", "The total")), *FIRST[3:])[2] == HALF_TYPED
+    assert learner.carried.answers == ["add"]
+
+
 def test_a_half_typed_answer_to_a_changed_signature_is_set_aside(learner):
     changed = ADD.replace("(a, b)", "(a, b, c)")
     learner.writes(ADD, HALF_TYPED)
@@ -228,12 +234,52 @@ def test_a_draft_of_an_exercise_in_a_cell_of_its_own_is_carried(learner):
     draft = "def add(a, b, c=0):\n    return b + a"
     learner.writes(ADD, ADDED)
     learner.cells.insert(2, new_code_cell(draft))
-    assert learner.reads(*RETOLD)[1:4] == ["import math", draft, ADDED]
+    cells = learner.gets(*RETOLD)
+    assert [cell.source for cell in cells[1:4]] == ["import math", draft, ADDED]
+    assert ["exercise" in cell.metadata.get("tags", []) for cell in cells[2:4]] == [False, True]
+
+
+def test_a_draft_of_what_is_called_differently_now_is_set_aside(learner):
+    draft = "def add(a, b):\n    return b + a"
+    learner.cells.insert(3, new_code_cell(draft))
+    cells = learner.gets(*FIRST[:2], stub(ADD.replace("(a, b)", "(a, b, c)")), *FIRST[3:])
+    assert draft in cells[3].source and cells[3].cell_type == "markdown"
 
 
 def test_a_second_copy_of_a_lessons_cell_is_the_learners_own(learner):
     learner.cells.append(new_code_cell("import math"))
     assert learner.reads(*RETOLD).count("import math") == 2
+
+
+def test_a_cell_that_the_learner_emptied_comes_back(learner):
+    learner.writes("Now twice.", "")
+    assert learner.reads(*RETOLD) == [cell.source for cell in RETOLD]
+
+
+def test_where_cells_have_lost_their_ids_the_text_tells_the_place(learner):
+    learner.cells.insert(2, new_markdown_cell("My note"))
+    for cell in learner.cells:
+        del cell["id"]
+    sources = learner.reads(*FIRST[:2], text("New."), *FIRST[2:])
+    assert sources[1:4] == ["import math", "My note", "New."]
+
+
+def test_trailing_spaces_do_not_make_a_cell_the_learners_own(learner):
+    learner.cells[0].source, learner.cells[3].source = "# Tiny  ", "Now twice. \n"
+    assert learner.reads(*RETOLD) == [cell.source for cell in RETOLD]
+
+
+def test_where_it_is_unknown_who_changed_a_cell_the_learners_version_is_set_aside(learner):
+    del learner.notebook.metadata["course"]
+    learner.writes("print(math.pi)", "print(math.tau)")
+    *_, theirs, last = learner.gets(*RETOLD)
+    assert theirs.source == "print(math.pi)" and "math.tau" in last.source and last.cell_type == "markdown"
+
+
+def test_the_state_of_the_old_widgets_is_left_behind(learner):
+    learner.notebook.metadata.update(widgets={"application/vnd.jupyter.widget-state+json": {}}, mine="kept")
+    merged, _ = carry_over(learner.notebook, edition(*RETOLD))
+    assert "widgets" not in merged.metadata and merged.metadata.mine == "kept"
 
 
 def test_text_with_fences_of_its_own_is_fenced_by_longer_ones(learner):
@@ -268,7 +314,8 @@ def _random_edits(rng, cells):
     for number in range(6):
         position = rng.randrange(len(cells))
         source = cells[position].source
-        written.append(source.replace("...", f"return {number}000") if "..." in source else f"mine{number} = 1")
+        answer = f"return {number}000" + rng.choice(["", " +"])  # some are half-typed
+        written.append(source.replace("...", answer) if "..." in source else f"mine{number} = 1")
         if rng.random() < 0.5:
             cells[position].source = written[-1]
         else:

@@ -156,6 +156,27 @@ def test_an_untouched_copy_is_replaced_without_a_backup(copied, capsys):
     assert "nothing of yours" in capsys.readouterr().out
 
 
+def test_a_copy_that_was_only_run_keeps_its_results_in_a_backup(copied):
+    copied.edit(lambda cells: cells[1].update(execution_count=1))
+    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:]])
+    workbook.update()
+    assert len(copied.backups()) == 1
+
+
+def test_jupyters_own_checkpoints_are_left_alone(copied):
+    checkpoint = copied.workbook / ".ipynb_checkpoints" / "01_tiny-checkpoint.ipynb"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(copied.copy.read_bytes())
+    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:]])
+    workbook.update()
+    assert copied.sources(checkpoint)[0] == "# Tiny"
+
+
+def test_an_editors_byte_order_mark_breaks_nothing(copied):
+    copied.copy.write_bytes(b"\xef\xbb\xbf" + copied.copy.read_bytes())
+    assert [copy.path for copy in copies.scan_workbook()[0]] == [copied.copy]
+
+
 def test_a_renamed_copy_is_known_by_what_it_says_of_itself(copied):
     mine = copied.copy.rename(copied.workbook / "my own name.ipynb")
     copied.edit(lambda cells: cells[2].update(source=ADDED), mine)
