@@ -53,6 +53,15 @@ def accuracy_returns_inside_the_loop(batches):
 
 @mistake(
     of=accuracy,
+    hint="You divide by the number of batches: that gives right answers per batch. Count pictures, with `len(labels)`.",
+)
+def accuracy_divides_by_the_batches(batches):
+    batches = list(batches)
+    return sum((predictions == labels).sum().item() for predictions, labels in batches) / len(batches)
+
+
+@mistake(
+    of=accuracy,
     hint="You divide by the number of batches times the size of one. The last batch is shorter: count its pictures.",
 )
 def accuracy_takes_all_batches_for_full(batches):
@@ -146,6 +155,15 @@ def confusion_matrix_leaves_out_absent_classes(predictions, labels, *, num_class
 def confusion_matrix_gives_shares(predictions, labels, *, num_classes):
     counts = confusion_matrix(predictions, labels, num_classes=num_classes)
     return counts / counts.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+@mistake(
+    of=confusion_matrix,
+    hint="The counts are right, but they are floating-point numbers: that is what torch.zeros makes unless you give it "
+    "dtype=torch.int64.",
+)
+def confusion_matrix_counts_in_floats(predictions, labels, *, num_classes):
+    return confusion_matrix(predictions, labels, num_classes=num_classes).float()
 
 
 @mistake(
