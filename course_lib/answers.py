@@ -40,9 +40,6 @@ def check_lesson(name: str, source: str | None = None, as_json: bool = False) ->
     path = _find_source(lesson.lesson, source)
     answers = read_answers(path, lesson)
     verdicts = [_verdict(known, answers) for known in lesson.exercises.values()]
-    if source is None:
-        for verdict in verdicts:
-            progress.record(lesson.lesson.name, verdict)
     if as_json:
         for verdict in verdicts:
             print(json.dumps(verdict.to_json(), ensure_ascii=False))
@@ -50,6 +47,8 @@ def check_lesson(name: str, source: str | None = None, as_json: bool = False) ->
         print(_table(lesson.lesson, path, verdicts))
     for remark in answers.remarks:
         print(f"Did not run: {remark}", file=sys.stderr if as_json else sys.stdout)
+    if source is None:
+        _note_progress(lesson.lesson, verdicts)
     return 0 if all(verdict.state == "right" for verdict in verdicts) else 1
 
 
@@ -100,6 +99,14 @@ def _verdict(known: Exercise, answers: Answers) -> Verdict:
         return Verdict(known.name, "unwritten")
     with silence():
         return verdict_on(known, answers.found[known.name])
+
+
+def _note_progress(lesson: Lesson, verdicts: list[Verdict]) -> None:
+    try:
+        for verdict in verdicts:
+            progress.record(lesson.name, verdict)
+    except CourseError as error:  # as in the kernel: what was found out counts all the same
+        print(f"Your progress could not be noted. {error}", file=sys.stderr)
 
 
 def _table(lesson: Lesson, path: Path, verdicts: list[Verdict]) -> str:

@@ -1,5 +1,6 @@
 """`course lab`, `course update`, `course reset`: the learner's own copies of the lessons, in `workbook/`."""
 
+import json
 import os
 import sys
 import threading
@@ -21,6 +22,11 @@ from course_lib.errors import CourseError
 from course_lib.paths import Lesson, find_lesson, lessons, state_dir, workbook_dir, write_atomically
 
 SECONDS_TO_START = 120
+LAB_SETTINGS = {  # defaults: what learners set in JupyterLab themselves comes first
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/filebrowser-extension:browser": {"showLastModifiedColumn": False},  # whole names fit in
+    "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineNumbers": True}},  # cards speak of "line 3"
+}
 
 
 def lab(jupyter_options: list[str]) -> int:
@@ -48,18 +54,26 @@ def lab(jupyter_options: list[str]) -> int:
         print(f"There is a newer edition of {', '.join(older)}: `course update` brings it and keeps your work.")
     print("Starting JupyterLab. Ctrl-C, twice, ends it.", flush=True)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # two kernels with many threads each slow each other down
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    _prepend("PATH", Path(sys.executable).parent)  # so that `course` is found in JupyterLab's terminal and in cells
+    write_atomically(_config() / "labconfig" / "default_setting_overrides.json", json.dumps(LAB_SETTINGS, indent=1))
+    _prepend("JUPYTER_CONFIG_PATH", _config())
     threading.Thread(target=_tell_the_address, daemon=True).start()
     main([*_our_options(), *jupyter_options])
     return 0
 
 
+def _config() -> Path:
+    return state_dir() / "jupyter"
+
+
+def _prepend(variable: str, folder: Path) -> None:
+    os.environ[variable] = os.pathsep.join(filter(None, [str(folder), os.environ.get(variable)]))
+
+
 def _our_options() -> list[str]:
     options = [
         f"--ServerApp.root_dir={workbook_dir()}",
-        f"--LabApp.workspaces_dir={state_dir() / 'workspaces'}",  # a layout of its own: no tabs of other projects
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        f"--LabApp.workspaces_dir={_config() / 'workspaces'}",  # a layout of its own: no tabs of other projects
         "--ServerApp.log_level=WARN",
         "--LabApp.log_level=WARN",
     ]

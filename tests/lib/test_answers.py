@@ -209,6 +209,15 @@ def test_progress_is_recorded_for_the_workbook_only(notebook, workbook):
     assert progress.load()["tiny"]["accuracy"]["state"] == "right"
 
 
+def test_a_broken_progress_file_hides_no_verdict(notebook, workbook, capsys):
+    progress.progress_file().parent.mkdir(parents=True, exist_ok=True)
+    progress.progress_file().write_text("{")
+    notebook(answer(RIGHT), path=workbook / "01_tiny.ipynb")
+    check_lesson("tiny")
+    said = capsys.readouterr()
+    assert "✓ accuracy" in said.out and "progress could not be noted" in said.err
+
+
 def test_without_a_copy_the_way_to_one_is_named(tiny_course, workbook):
     with pytest.raises(CourseError, match="course lab"):
         check_lesson("tiny")

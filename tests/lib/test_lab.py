@@ -1,5 +1,6 @@
 """`course lab` opens JupyterLab on the workbook, with the learner's options."""
 
+import json
 import os
 import subprocess
 import sys
@@ -36,8 +37,9 @@ def jupyter(monkeypatch):
     started = []
     monkeypatch.setattr("jupyterlab.labapp.main", started.extend)
     monkeypatch.setattr(workbook, "_tell_the_address", lambda: None)
-    monkeypatch.setenv("PATH", os.environ["PATH"])
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # so that it is put back
+    for variable in ("PATH", "JUPYTER_CONFIG_PATH"):  # so that they are put back
+        monkeypatch.setenv(variable, os.environ.get(variable, ""))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return started
 
 
@@ -46,6 +48,11 @@ def test_lab_hands_the_learners_options_on(course, jupyter):
     assert jupyter[-3:] == ["--no-browser", "--port", "8899"]
     assert f"--ServerApp.root_dir={course / 'workbook'}" in jupyter
     assert (course / "workbook" / "01_tiny.ipynb").exists()
+
+
+def test_the_environments_own_commands_are_found_in_jupyterlab(course, jupyter):
+    workbook.lab([])
+    assert os.environ["PATH"].split(os.pathsep)[0] == os.path.dirname(sys.executable)
 
 
 def test_each_kernel_gets_one_thread_unless_the_learner_says_otherwise(course, jupyter, monkeypatch):
@@ -68,13 +75,16 @@ def test_lab_tells_of_newer_editions_and_changes_nothing(course, jupyter, capsys
 
 
 @pytest.mark.slow
-def test_lab_prints_an_address_that_answers(course):
+def test_lab_prints_an_address_that_answers_and_asks_nobody_about_news(course):
     command = [sys.executable, "-m", "course_lib.cli", "lab", "--no-browser", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             address = next(line.split()[-1] for line in server.stdout if line.startswith("Open the course at"))
+            settings = address.replace("lab?", "lab/api/settings/@jupyterlab/apputils-extension:notification?")
             with urllib.request.urlopen(address) as page:
-                assert page.status == 200 and "JupyterLab" in page.read().decode()
+                assert "JupyterLab" in page.read().decode()
+            with urllib.request.urlopen(settings) as answer:
+                assert json.load(answer)["schema"]["properties"]["fetchNews"]["default"] == "false"
         finally:
             server.terminate()
 
