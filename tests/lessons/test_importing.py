@@ -3,8 +3,9 @@
 import nbformat
 import pytest
 
-from course_lib.authoring.importing import import_notebook
-from course_lib.authoring.sources import notebook_from_source
+from course_lib import paths
+from course_lib.authoring.importing import edited_source, import_notebook
+from course_lib.authoring.sources import notebook_from_source, written_cells
 from course_lib.errors import CourseError
 
 
@@ -29,6 +30,13 @@ def imported(little) -> str:
 def test_a_pristine_notebook_gives_back_every_byte(little):
     before = little[0].read_bytes()
     assert imported(little).encode() == before
+
+
+@pytest.mark.parametrize("lesson", paths.lessons(), ids=lambda lesson: lesson.stem)
+def test_every_notebook_of_the_course_gives_back_its_source(lesson):
+    notebook = nbformat.read(lesson.notebook, as_version=4)
+    source = lesson.source.read_text(encoding="utf-8")
+    assert edited_source(source, written_cells(notebook)) == source
 
 
 def test_an_odd_layout_survives_in_cells_that_nobody_touched(little, small_checkout):
