@@ -1,6 +1,7 @@
 """The `course` command: each subcommand calls one function, whose module is imported only then."""
 
 import argparse
+import os
 import sys
 
 from course_lib import __version__
@@ -21,7 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # an old Windows console can't show every sign
     options = _parse(arguments)
     try:
-        return options.run(options) or 0
+        status = options.run(options) or 0
+        sys.stdout.flush()
+        return status
     except CourseError as error:
         print(f"course: {error}", file=sys.stderr)
     except ModuleNotFoundError as error:
@@ -30,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"course: {error.name} is not installed. Fix: pip install -e '.[lab,test,author]'", file=sys.stderr)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # the reader has seen enough: course progress | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 
 

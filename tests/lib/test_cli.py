@@ -94,6 +94,18 @@ def test_an_interrupt_is_quiet(calls, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_reader_who_has_seen_enough_is_no_error():
+    script = """if True:
+        import sys, types
+        from course_lib import cli
+        sys.modules["course_lib.doctor"] = types.SimpleNamespace(doctor=lambda: print("well\\n" * 10**6))
+        sys.exit(cli.main(["doctor"]))"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as course:
+        course.stdout.readline()
+        course.stdout.close()
+        assert course.stderr.read() == b""
+
+
 @pytest.mark.parametrize("typed", ["", "chekc 2", "check", "check 2 --jsno", "new", "new song x", "doctor --quick"])
 def test_what_cannot_be_read_ends_with_the_usage(typed, capsys):
     with pytest.raises(SystemExit) as end:
