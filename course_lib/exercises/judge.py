@@ -84,9 +84,7 @@ def _difference(observed: Any, expected: Any, nan_equals_nan: bool) -> tuple[flo
     if isinstance(observed, OutOfTime):
         return math.inf, f"did not end within {observed.seconds:g} seconds. Is there a loop that never stops?"
     if isinstance(observed, Raised) and not isinstance(expected, Raised):
-        return math.inf, f"raised {observed.kind}: {observed.message}" + (
-            f" ({observed.where})" if observed.where else ""
-        )
+        return math.inf, f"raised {describe(observed)}" + (f" ({observed.where})" if observed.where else "")
     observed = plain_numbers(observed, expected)
     if isinstance(expected, Tensor | np.ndarray):
         return _array_difference(observed, expected, nan_equals_nan)
@@ -98,7 +96,7 @@ def _difference(observed: Any, expected: Any, nan_equals_nan: bool) -> tuple[flo
 
 
 def plain_numbers(observed: Any, expected: Any) -> Any:
-    """What was observed, but with a number for each tensor of one number where a number is expected: it serves as well."""
+    """What was observed, with a number for each tensor of one number where a number is expected: it serves as well."""
     if isinstance(observed, list) and isinstance(expected, list) and expected:
         return [plain_numbers(item, expected[min(index, len(expected) - 1)]) for index, item in enumerate(observed)]
     if isinstance(observed, dict) and isinstance(expected, dict):

@@ -93,7 +93,7 @@ def describe(value: Any) -> str:
     if isinstance(value, Opaque):
         return f"an object of type {value.type_name}"
     if isinstance(value, Raised):
-        return f"{value.kind}: {value.message}"
+        return f"{value.kind}: {value.message}" if value.message else value.kind
     if isinstance(value, list | tuple):
         text = "[" + ", ".join(describe(item) for item in value[:8]) + (", ...]" if len(value) > 8 else "]")
         return text if len(text) <= 120 else f"a list of {len(value)}"

@@ -7,18 +7,20 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any
 
 import torch
 
 from course_lib.exercises.declare import Check
 from course_lib.exercises.draw import Draw, seed_for
-from course_lib.exercises.observations import OutOfTime, Raised, describe, snapshot
+from course_lib.exercises.observations import OutOfTime, Raised, describe, shorten, snapshot
 from course_lib.exercises.timelimit import TimeIsUp, time_limit
-from course_lib.seeds import seed_everything, undisturbed_random_state
+from course_lib.seeds import undisturbed_random_state
 
 MAX_CALLS = 40
 MAX_PRINTED = 2_000
+MAX_MESSAGE = 1_000
 
 
 @dataclass
@@ -64,10 +66,10 @@ def run_scenario(
     own_seed = seed_for(seed, check.exercise, check.name)
     draw = Draw(own_seed)
     extra = {name: siblings[name] for name in check.parameters[2:]}
-    answer = _recorded(implementation, run) if inspect.isfunction(implementation) else implementation
+    answer = implementation if inspect.isclass(implementation) else _recorded(implementation, run)
     bound = _bound(implementation, siblings, check.exercise)
-    with undisturbed_random_state(), bound, redirect_stdout(printed), torch.enable_grad():
-        seed_everything((own_seed + luck) % 2**32)
+    global_seed = (own_seed + luck) % 2**32
+    with undisturbed_random_state(global_seed), bound, redirect_stdout(printed), torch.enable_grad():
         try:
             with time_limit(seconds):
                 run.observation = snapshot(check.scenario(answer, draw, **extra))
@@ -77,7 +79,7 @@ def run_scenario(
             raise
         except BaseException as error:  # SystemExit in an answer must not end the kernel
             run.observation = _raised(error, implementation, run)
-    run.printed, run.drawn = printed.getvalue(), snapshot(draw.drawn)
+    run.printed, run.drawn = printed.getvalue(), draw.drawn
     return run
 
 
@@ -98,7 +100,7 @@ def _recorded(function: Any, run: Run) -> Any:
         if len(run.calls) < MAX_CALLS:
             given = [describe(snapshot(arg)) for arg in args]
             given += [f"{key}={describe(snapshot(value))}" for key, value in kwargs.items()]
-            run.calls.append(f"{function.__name__}({', '.join(given)})")
+            run.calls.append(f"{name_of(function)}({', '.join(given)})")
         result = function(*args, **kwargs)
         if len(run.calls) < MAX_CALLS:
             run.returned = describe(snapshot(result))
@@ -107,20 +109,26 @@ def _recorded(function: Any, run: Run) -> Any:
     return recorded
 
 
-def code_of(implementation: Any) -> Any:
-    """The answer's own function: itself, or the first method of a class."""
-    for candidate in (implementation, *getattr(implementation, "__dict__", {}).values()):
-        if inspect.isfunction(candidate):
-            return inspect.unwrap(candidate)
-    return None
+def name_of(implementation: Any) -> str:
+    """The name of a function or class; of another callable, the name of its class."""
+    return getattr(implementation, "__name__", type(implementation).__name__)
+
+
+def functions_of(implementation: Any) -> list[FunctionType]:
+    """The functions that an answer consists of: itself, or the methods of a class, without their decorators."""
+    candidates = (implementation, *getattr(implementation, "__dict__", {}).values())
+    functions = [
+        getattr(each, "fget", getattr(each, "__func__", each)) for each in candidates
+    ]  # properties, class methods
+    return [inspect.unwrap(function) for function in functions if inspect.isfunction(function)]
 
 
 @contextmanager
 def _bound(implementation: Any, siblings: Mapping[str, Any], name: str) -> Iterator[None]:
     """Where the answer was written, let the siblings be their references, and its own name itself (for recursion)."""
-    code = code_of(implementation)
-    namespace = code.__globals__ if code else {}
-    itself = {name: implementation} if implementation.__name__ == name else {}
+    functions = functions_of(implementation)
+    namespace = functions[0].__globals__ if functions else {}
+    itself = {name: implementation} if name_of(implementation) == name else {}
     before = {key: namespace[key] for key in {**siblings, **itself} if key in namespace}
     namespace.update(siblings, **itself)
     try:
@@ -133,10 +141,16 @@ def _bound(implementation: Any, siblings: Mapping[str, Any], name: str) -> Itera
 
 def _raised(error: BaseException, implementation: Any, run: Run) -> Raised:
     """The exception, with the learner's own line if it was raised below one, else with what their code had returned."""
-    code = code_of(implementation)
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if code and frame.filename == code.__code__.co_filename]
+    files = {function.__code__.co_filename for function in functions_of(implementation)}
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     where = f"line {own[-1].lineno}: {own[-1].line}" if own else ""
     if not own and run.returned:
-        where = f"after {implementation.__name__} returned {run.returned}"
-    return Raised(type(error).__name__, str(error), where)
+        where = f"after {name_of(implementation)} returned {run.returned}"
+    return Raised(type(error).__name__, _message(error), where)
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return shorten(str(error), MAX_MESSAGE)
+    except Exception:  # an exception of the learner's own that can't say what it is
+        return ""

@@ -3,19 +3,31 @@
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from types import CodeType, FrameType
 from typing import Any
 
+from course_lib.exercises.scenario import functions_of
 
-def shortcut_used(names: tuple[str, ...], run: Callable[[], Any]) -> str | None:
-    """Run something and tell which of the named functions, classes or methods it called, if any.
+
+def shortcut_used(
+    names: tuple[str, ...], run: Callable[[], Any], *, answer: Any, others: Iterable[Any] = ()
+) -> str | None:
+    """Run something and tell which of the named functions, classes or methods an answer called in it, if any.
 
     It sees calls by whatever alias, from Python or C, since it watches the calls themselves and not the source.
 
     Args:
         names: dotted names, such as `"torch.conv2d"`, `"torch.nn.Conv2d"` or `"torch.Tensor.softmax"`.
         run: what to run.
+        answer: the function or class whose calls count, also the indirect ones.
+        others: functions and classes that the answer may call, and whose own calls don't count: sibling exercises.
+
+    Raises:
+        LookupError: a name that does not exist, or whose calls can't be watched.
     """
+    own_files = {function.__code__.co_filename for function in functions_of(answer)}
+    foreign = {function.__code__ for other in others for function in functions_of(other)}
     codes: dict[Any, str] = {}
     builtins: list[tuple[Any, type | None, str]] = []
     for name in names:
@@ -23,10 +35,13 @@ def shortcut_used(names: tuple[str, ...], run: Callable[[], Any]) -> str | None:
     used: list[str] = []
 
     def profiler(frame: Any, event: str, argument: Any) -> None:
+        found = []
         if event == "call" and frame.f_code in codes:
-            used.append(codes[frame.f_code])
+            found = [codes[frame.f_code]]
         elif event == "c_call":
-            used.extend(name for function, owner, name in builtins if _is_call_of(argument, function, owner))
+            found = [name for function, owner, name in builtins if _is_call_of(argument, function, owner)]
+        if found and _is_below(frame, own_files, foreign):
+            used.extend(found)
 
     previous = sys.getprofile()
     sys.setprofile(profiler)
@@ -37,19 +52,27 @@ def shortcut_used(names: tuple[str, ...], run: Callable[[], Any]) -> str | None:
     return used[0] if used else None
 
 
+def _is_below(frame: FrameType | None, own_files: set[str], foreign: set[CodeType]) -> bool:
+    """Whether the nearest caller that is known is the answer: not a sibling, and not the check itself."""
+    while frame is not None:
+        if frame.f_code in foreign:
+            return False
+        if frame.f_code.co_filename in own_files:
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _watch(name: str, codes: dict[Any, str], builtins: list[tuple[Any, type | None, str]]) -> None:
     owner, target = resolve(name)
-    methods = (
-        [vars(target)[key] for key in ("__init__", "__new__", "forward") if key in vars(target)]
-        if (inspect.isclass(target))
-        else [target]
-    )
-    for method in methods:
-        function = inspect.unwrap(getattr(method, "__func__", method))
-        if inspect.isfunction(function):
-            codes[function.__code__] = name
-        else:
-            builtins.append((target, owner if inspect.isclass(owner) else None, name))
+    keys = ("__init__", "__new__", "forward")
+    methods = [vars(target)[key] for key in keys if key in vars(target)] if inspect.isclass(target) else [target]
+    functions = [inspect.unwrap(getattr(method, "__func__", method)) for method in methods]
+    codes.update({function.__code__: name for function in functions if inspect.isfunction(function)})
+    if inspect.isbuiltin(target) or inspect.ismethoddescriptor(target):
+        builtins.append((target, owner if inspect.isclass(owner) else None, name))
+    elif name not in codes.values():
+        raise LookupError(f"built_without names '{name}', whose calls can't be watched")
 
 
 def resolve(name: str) -> tuple[Any, Any]:

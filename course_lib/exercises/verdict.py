@@ -60,13 +60,12 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """One plain object: name, state, failed checks, diagnosed mistake."""
-        certain = [asdict(diagnosis) for diagnosis in self.diagnoses]
         return {
             "name": self.exercise,
             "state": self.state,
             "failed": self.failed,
             "mistake": self.diagnosis.mistake if self.diagnosis and self.diagnosis.certain else None,
-            "diagnoses": certain,
+            "diagnoses": [asdict(diagnosis) for diagnosis in self.diagnoses],
             "shortcut": self.shortcut,
             "note": self.note,
         }
@@ -130,7 +129,11 @@ def signature_problem(exercise: Exercise, implementation: Any) -> str:
         return f"{exercise.name} is to be a {wanted}: keep the first line as it came."
     if not callable(implementation):
         return f"{exercise.name} is to be callable, but it is {type(implementation).__name__}."
-    wanted, given = inspect.signature(exercise.reference), inspect.signature(implementation)
+    wanted = inspect.signature(exercise.reference)
+    try:
+        given = inspect.signature(implementation)
+    except ValueError:  # some functions written in C don't tell
+        return ""
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in given.parameters.values()):
         return ""
     missing = [name for name in wanted.parameters if name not in given.parameters]
@@ -141,12 +144,27 @@ def signature_problem(exercise: Exercise, implementation: Any) -> str:
         and parameter.default is parameter.empty
         and parameter.kind is not parameter.VAR_POSITIONAL
     ]
-    if not missing and not strange:
+    if missing:
+        what = "lacks " + ", ".join(missing)
+    elif strange:
+        what = "also wants " + ", ".join(strange)
+    elif _positional(wanted, given) != _positional(given, wanted):
+        what = "has its parameters in another order"
+    else:
         return ""
-    what = "lacks " + ", ".join(missing) if missing else "also wants " + ", ".join(strange)
     return (
         f"Your {exercise.name}{given} {what}. It is called as {exercise.name}{wanted}: keep the first line as it came."
     )
+
+
+def _positional(signature: inspect.Signature, other: inspect.Signature) -> list[str]:
+    """The parameters, in order, that both signatures let come by position."""
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [
+        name
+        for name, parameter in signature.parameters.items()
+        if parameter.kind in by_position and name in other.parameters and other.parameters[name].kind in by_position
+    ]
 
 
 def _shortcut(exercise: Exercise, implementation: Any, seed: int, seconds: float) -> str | None:
@@ -157,7 +175,7 @@ def _shortcut(exercise: Exercise, implementation: Any, seed: int, seconds: float
         for check in exercise.checks:
             run_scenario(check, implementation, siblings=exercise.siblings, seed=seed, seconds=seconds)
 
-    return shortcut_used(exercise.shortcuts, run_again)
+    return shortcut_used(exercise.shortcuts, run_again, answer=implementation, others=exercise.siblings.values())
 
 
 def _changes_its_mind(
@@ -168,12 +186,18 @@ def _changes_its_mind(
         seen = observed.get(check.name)
         if check.name not in verdict.failed or isinstance(seen, OutOfTime | Raised):
             continue
-        again = run_scenario(
-            check, implementation, siblings=exercise.siblings, seed=seed, seconds=seconds, luck=1
-        ).observation
-        if any(leaf.size > 1 for leaf in compare(again, seen, nan_equals_nan=True)):
+        again, expected_again = (
+            run_scenario(check, asked, siblings=exercise.siblings, seed=seed, seconds=seconds, luck=1).observation
+            for asked in (implementation, exercise.reference)
+        )
+        expected = known_observation(exercise, exercise.reference, check, seed)
+        if _differ(again, seen) and not isinstance(again, OutOfTime) and not _differ(expected_again, expected):
             return (
                 "Asked the same twice, your code answers differently: it keeps something between calls (a global, a "
                 "default argument that is a list) or draws from a random source of its own."
             )
     return ""
+
+
+def _differ(observed: Any, other: Any) -> bool:
+    return any(leaf.size > 1 for leaf in compare(observed, other, nan_equals_nan=True))
