@@ -1,5 +1,8 @@
 """`course new`: skeletons that are complete from the first minute, and never overwrite anything."""
 
+import subprocess
+import sys
+
 import nbformat
 import pytest
 
@@ -26,6 +29,18 @@ def test_a_new_exercise_has_teeth(new_course):
     report = measure(paths.find_lesson("recurrent"))
     assert [problem for own in report.exercises for problem in own.problems] == []
     assert [mutant.problem for mutant in report.mutants if mutant.problem] == []
+
+
+def test_a_new_exercise_is_written_in_the_style_of_the_course(new_course):
+    new_exercise("max_pool2d")
+    lesson = paths.find_lesson("recurrent")
+    written = [str(lesson.solutions), str(lesson.checks)]
+    settings = ["--config", str(new_course / "pyproject.toml"), "--no-cache"]
+    for command in (["check", "--quiet"], ["format", "--check", "--quiet"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, *settings, *written], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout
 
 
 def test_a_new_lesson_without_an_exercise_has_a_claim_and_an_end(new_course):
