@@ -32,7 +32,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def _raise_at_a_coming_line(frame: FrameType | None, caller: FrameType, num_lines: int) -> None:
-    """For loops that swallow every exception: raise after so many lines of theirs, so sooner or later outside their `try`.
+    """For loops that swallow every exception: raise after some lines of theirs, so sooner or later outside their `try`.
 
     Python drops a tracer that raises, so each one has a single shot.
     """

@@ -12,9 +12,13 @@ from course_lib.exercises.judge import TOLERANCE, compare
 from course_lib.exercises.observations import snapshot
 
 NUMBERS = st.floats(-1e6, 1e6) | st.integers(-(10**9), 10**9)
-LEAVES = NUMBERS | st.booleans() | st.text(max_size=5) | st.none() | st.sampled_from([torch.arange(6.0), np.ones((2, 3))])
+LEAVES = (
+    NUMBERS | st.booleans() | st.text(max_size=5) | st.none() | st.sampled_from([torch.arange(6.0), np.ones((2, 3))])
+)
 OBSERVATIONS = st.recursive(
-    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=12
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=12,
 )
 
 
@@ -114,12 +118,16 @@ def test_a_tensor_of_one_number_serves_where_a_number_is_expected_but_not_the_re
     assert not is_right(torch.tensor([number]), number)
 
 
-@pytest.mark.parametrize(("observed", "expected"), [(3, 3.0), (3.0, 3), (np.float64(3), 3), (np.int32(3), 3.0), (-0.0, 0.0)])
+@pytest.mark.parametrize(
+    ("observed", "expected"), [(3, 3.0), (3.0, 3), (np.float64(3), 3), (np.int32(3), 3.0), (-0.0, 0.0)]
+)
 def test_whole_and_floating_numbers_of_the_same_value_are_one(observed, expected):
     assert is_right(observed, expected)
 
 
-@pytest.mark.parametrize(("observed", "expected"), [(1, True), (True, 1), (1.0, True), ("1", 1), (1, "1"), (None, 0), (0, None)])
+@pytest.mark.parametrize(
+    ("observed", "expected"), [(1, True), (True, 1), (1.0, True), ("1", 1), (1, "1"), (None, 0), (0, None)]
+)
 def test_truth_values_numbers_words_and_none_are_not_each_other(observed, expected):
     assert not is_right(observed, expected)
 

@@ -20,7 +20,7 @@ def loop_that_swallows_exceptions():
         try:
             time.sleep(0.001)
         except:  # noqa: E722 - what a learner may write
-            pass
+            continue
 
 
 def loop_that_swallows_them_in_a_function():

@@ -12,8 +12,7 @@ def rows_add_up(softmax, draw):
 
 @check("Any axis can be the one that adds up")
 def any_axis(softmax, draw):
-    cube = draw.normal(2, 3, 4)
-    return [softmax(cube, dim=dim) for dim in (0, 1, 2, -1)]
+    return [softmax(draw.normal(2, 3, 4), dim=dim) for dim in (0, 1, 2, -1)]
 
 
 @check("Large numbers do not overflow")
@@ -66,13 +65,18 @@ def parents_first(topological_order, draw):
 def deep_lists(flatten, draw):
     numbers = [draw.number() for _ in range(4)]
     first, second, third, fourth = numbers
-    return [flatten([first, [second, [third, [fourth]]]]), flatten([]), flatten([[[first]]]), flatten([[[]], [numbers]])]
+    return [
+        flatten([first, [second, [third, [fourth]]]]),
+        flatten([]),
+        flatten([[[first]]]),
+        flatten([[[]], [numbers]]),
+    ]
 
 
 @check("A short last batch weighs what it should")
-def short_last_batch(RunningMean, draw):  # noqa: N803
+def short_last_batch(RunningMean, draw):
     means = []
-    for size in range(1, 9):
+    for size in range(1, 11):
         mean = RunningMean()
         for batch in draw.normal(5 * size + 1).split(size + 1):
             mean.update(batch)
