@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from course_lib.errors import ExerciseFailed
+from course_lib.errors import CourseError, ExerciseFailed
 from course_lib.exercises import progress
 from course_lib.exercises.cards import card_html, card_text, headline
 from course_lib.exercises.registry import Exercise, find_exercise
@@ -56,8 +56,11 @@ def exercise(answer: Any) -> Any:
         return answer
     known = find_exercise(name)
     verdict = verdict_on(known, Answer(answer, source))
-    progress.record(known.lesson, verdict)
     show_card(verdict)
+    try:
+        progress.record(known.lesson, verdict)
+    except CourseError as error:  # a broken progress file must not keep anybody from learning
+        print(f"Your progress could not be noted. {error}", file=sys.stderr)
     if verdict.state == "unwritten":
         return known.reference
     if verdict.state == "wrong":
@@ -70,7 +73,7 @@ def verdict_on(known: Exercise, answer: Answer, *, seed: int = 0, seconds: float
     """The verdict on an answer, whether it is written or not; the same in a notebook and from the shell."""
     stub = stub_sources(find_lesson(known.lesson)).get(known.name, "")
     if is_unwritten(answer.source, stub):
-        return Verdict(known.name, "unwritten", unwritten=unwritten_parts(answer.source))
+        return Verdict(known.name, "unwritten", unwritten=unwritten_parts(answer.source, stub))
     return examine(known, answer.implementation, seed=seed, seconds=seconds)
 
 

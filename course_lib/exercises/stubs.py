@@ -62,22 +62,25 @@ def is_unwritten(source: str, stub: str = "") -> bool:
         return False
     if stub and ast.dump(nodes[0]) == ast.dump(next(iter(definitions(stub).values()))):
         return True
-    return bool(unwritten_parts(source))
+    return bool(unwritten_parts(source, stub))
 
 
-def unwritten_parts(source: str) -> list[str]:
+def unwritten_parts(source: str, stub: str = "") -> list[str]:
     """The functions of an answer whose body is only `...`, `pass` or `raise NotImplementedError`.
 
-    A class with one unwritten method is unwritten as a whole; the result names that method.
+    A class with one unwritten method is unwritten as a whole; the result names that method. Where the stub is known,
+    only the methods count that it leaves open: others may do nothing on purpose.
     """
     node = next(iter(definitions(source).values()), None)
     if node is None:
         return []
     if _is_placeholder(node.body):
         return [node.name]
-    if isinstance(node, ast.ClassDef):
-        return [part.name for part in node.body if isinstance(part, Definition) and _is_placeholder(part.body)]
-    return []
+    if not isinstance(node, ast.ClassDef):
+        return []
+    parts = [part.name for part in node.body if isinstance(part, Definition) and _is_placeholder(part.body)]
+    open_in_stub = unwritten_parts(stub) if stub else parts
+    return [part for part in parts if part in open_in_stub]
 
 
 def _is_placeholder(body: list[ast.stmt]) -> bool:
