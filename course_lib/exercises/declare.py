@@ -54,7 +54,13 @@ def check(demand: str, *, judge: Judge | None = None) -> Callable[[Callable[...,
         judge: for exercises with many right answers: takes the observed and the expected observation, as plain data,
             and returns None if the observed one is right, else what is wrong with it, in words.
     """
-    return lambda scenario: Check(demand, scenario, judge)
+
+    def register(scenario: Callable[..., Any]) -> Check:
+        if len(inspect.signature(scenario).parameters) < 2:
+            raise TypeError(f"{scenario.__name__} takes too few parameters: name them as the exercise, then `draw`")
+        return Check(demand, scenario, judge)
+
+    return register
 
 
 def mistake(of: Any, hint: str) -> Callable[[Any], Any]:

@@ -75,16 +75,14 @@ def _load(lesson: Lesson, folder: Path, stamps: tuple[int, ...]) -> LessonExerci
         for value in vars(_import(lesson.checks, f"course_checks_{lesson.name}")).values()
         if isinstance(value, Check)
     ]
-    names = list(dict.fromkeys(check.exercise for check in checks))
-    missing = [name for name in names if not hasattr(solutions, name)]
-    if missing:
-        raise CourseError(f"{lesson.checks.name} checks {missing}, which {lesson.solutions.name} does not define.")
-    references = {name: getattr(solutions, name) for name in names}
     mistakes = [
         value.__dict__["known_mistake"]
         for value in vars(solutions).values()
         if (inspect.isfunction(value) or inspect.isclass(value)) and "known_mistake" in value.__dict__
     ]
+    names = list(dict.fromkeys(check.exercise for check in checks))
+    _refuse_loose_ends(lesson, checks, mistakes, solutions)
+    references = {name: getattr(solutions, name) for name in names}
     return LessonExercises(
         lesson,
         {
@@ -100,6 +98,26 @@ def _load(lesson: Lesson, folder: Path, stamps: tuple[int, ...]) -> LessonExerci
             for name, reference in references.items()
         },
     )
+
+
+def _refuse_loose_ends(lesson: Lesson, checks: list[Check], mistakes: list[Mistake], solutions: ModuleType) -> None:
+    """A check needs a reference and siblings that exist, a mistake an exercise that is checked."""
+    names = {check.exercise for check in checks}
+    for check in checks:
+        strange = [
+            name for name in (check.exercise, *check.parameters[2:]) if name not in names & vars(solutions).keys()
+        ]
+        if strange:
+            raise CourseError(
+                f"{lesson.checks.name}: {check.name} wants {', '.join(strange)}, which {lesson.solutions.name} lacks. "
+                "A scenario's parameters are the exercise, `draw`, and sibling exercises by name."
+            )
+    for mistake in mistakes:
+        if mistake.of not in names:
+            raise CourseError(
+                f"{lesson.solutions.name}: {mistake.name} is a mistake of {mistake.of}, which has no checks in "
+                f"{lesson.checks.name}."
+            )
 
 
 def _import(path: Path, name: str) -> ModuleType:
