@@ -137,15 +137,17 @@ def backward_rule(operation, inputs, output, upstream):
 
 
 # %% [markdown]
-# Walk through the graph with your rule: forwards with numbers, then backwards with gradients. What it passes on stands on the
-# edges. The same walk is printed in words, for reading without the widget.
+# Walk through the graph with your rule: forwards with numbers, then backwards with gradients. What the rule passes on
+# stands on the edges. Below the widget, the same walk is printed in words.
 #
 # **Predict** before you press *Step*: which of the four leaves ends with the largest gradient? And what does $e$ end with,
 # which is used twice?
 
 # %%
-trace_graph(loss, backward_rule)
 GraphStepper(loss, backward_rule)
+
+# %%
+trace_graph(loss, backward_rule)  # the same walk in words
 
 # %% [markdown]
 # The slope at $w$ is 12, as measured. And $e$ is used twice, so it is pushed twice: 2 along one edge and 2 along the other
@@ -169,7 +171,7 @@ show_graph(out)
 #
 # ### Exercise 2 · `topological_order` · difficulty ●●○ · 12 min
 #
-# Make that list.
+# Make that list. It begins from several outputs at once, since a network has several scores.
 #
 # <details><summary>Hint 1: a nudge</summary>
 #
@@ -230,7 +232,7 @@ def backpropagate(order, rule):
     """Carry the gradients from the outputs back to the leaves.
 
     Args:
-        order: the nodes, each after all of its parents. The caller has set `grad` of the outputs already.
+        order: a list of nodes, each after all of its parents; left as it was. The caller has set `grad` of the outputs.
         rule: called as `rule(operation, inputs, output, upstream)` for a node that has parents, it returns a list:
             what the node passes to each parent. `inputs` are the parents' `data`, `output` is the node's own.
 
@@ -243,15 +245,19 @@ def backpropagate(order, rule):
 
 
 # %% [markdown]
-# Three small functions make an engine. The slope of the loss with respect to itself is 1: there the way back begins.
+# Three small functions make an engine: clear what an earlier pass has left, set the slope of the loss with respect to itself,
+# which is 1, and go back.
 #
 # **Predict** the gradients of `a` and `b` in the last graph, or at least their signs: $h = ab$ is negative, and `out` grows with $h$.
 
 # %%
 # NBVAL_CHECK_OUTPUT
 def backward(loss):
+    order = topological_order([loss])
+    for node in order:
+        node.grad = 0.0
     loss.grad = 1.0
-    backpropagate(topological_order([loss]), backward_rule)
+    backpropagate(order, backward_rule)
 
 
 backward(out)
@@ -569,14 +575,15 @@ show(figure, alt="Left: the loss of the batch falls noisily, from about 0.5 to b
      "in the shape of an S runs between the two moons; four of the 100 points stand on the wrong side.")
 
 # %% [markdown]
-# A curve that bends between the moons, drawn by your six functions; nobody told it where to go, only how wrong it was.
+# The border bends between the moons, and the points on its wrong side lie close to it. Nobody told it where to go, only how
+# wrong it was.
 #
 # ## The same in torch
 #
 # A torch tensor is a `Value` with many numbers, and `loss.backward()` is your `backward`. Copy the first
 # parameters into tensors and take the same batches.
 #
-# **Predict.** After 400 steps, will your parameters and torch's agree to 2, 6 or 10 digits?
+# **Predict.** Each step builds on the one before. After 400 of them, will the parameters agree to 2, 6 or 10 digits?
 
 # %%
 def as_tensors(numbers):
@@ -603,7 +610,7 @@ for batch in batches:
 
 ours = as_tensors([parameter.data for parameter in parameters])
 gaps = [((mine - theirs).abs() / theirs.abs()).max().item() for mine, theirs in zip(ours, tensors, strict=True)]
-print("every parameter agrees to 6 digits:", max(gaps) < 1e-6, "- to 10 digits:", max(gaps) < 1e-10)
+print("every parameter agrees to 10 digits:", max(gaps) < 1e-10)
 
 # %% [markdown]
 # The three lines of torch's loop are the ones that you wrote: `backward` calls the backward rules in reverse topological order

@@ -239,7 +239,7 @@ def backpropagate(order, rule):
     """Carry the gradients from the outputs back to the leaves.
 
     Args:
-        order: the nodes, each after all of its parents. The caller has set `grad` of the outputs already.
+        order: a list of nodes, each after all of its parents; left as it was. The caller has set `grad` of the outputs.
         rule: called as `rule(operation, inputs, output, upstream)` for a node that has parents, it returns a list:
             what the node passes to each parent. `inputs` are the parents' `data`, `output` is the node's own.
 
@@ -289,10 +289,12 @@ def backpropagate_hands_on_ones(order, rule):
 
 @mistake(
     of=backpropagate,
-    hint="You hand the rule the node's value where its gradient belongs. What travels backwards is `grad`, not `data`.",
+    hint="You take the nodes out of the list that you were given, and whoever called is left with an empty one. Walk "
+    "through it instead: `reversed(order)` changes nothing.",
 )
-def backpropagate_hands_on_the_value(order, rule):
-    backpropagate(order, lambda operation, inputs, output, upstream: rule(operation, inputs, output, output))
+def backpropagate_empties_the_list(order, rule):
+    backpropagate(order, rule)
+    order.clear()
 
 
 @mistake(

@@ -189,10 +189,16 @@ def order_for_several_outputs(topological_order, draw):
 
 def gradients(backpropagate, nodes, rule, *, outputs=1, start=1.0):
     """Every node's gradient, after the outputs have got theirs and the pass has run."""
+
+    def rule_for_operations(operation, inputs, output, upstream):
+        if not inputs:
+            raise ValueError("the rule was asked about a leaf, which has no operation and passes nothing on: skip it")
+        return rule(operation, inputs, output, upstream)
+
     for node in nodes[-outputs:]:
         node.grad = start
-    backpropagate(list(nodes), rule)
-    return [node.grad for node in nodes]
+    backpropagate(list(nodes), rule_for_operations)
+    return {repr(node): node.grad for node in nodes}
 
 
 @check("A chain of products, small enough to do by hand")
@@ -248,6 +254,17 @@ def gradients_follow_the_rule(backpropagate, draw):
         return [upstream * weight * (i + 1) + output for i in range(len(inputs))]
 
     return [gradients(backpropagate, random_graph(draw), rule) for _ in range(2)]
+
+
+@check("The list of nodes is left as it was")
+def order_survives(backpropagate, draw, backward_rule):
+    observed = []
+    for _ in range(8):
+        order = random_graph(draw)
+        order[-1].grad = 1.0
+        backpropagate(order, backward_rule)
+        observed.append([node.name for node in order])
+    return observed
 
 
 # gradient_check

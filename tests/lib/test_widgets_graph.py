@@ -91,6 +91,13 @@ def test_the_buttons_lead_from_the_first_step_to_the_last_and_not_beyond():
     assert seen == [1, 2, 1, last, last, 0, 0]
 
 
+def test_step_by_step_one_comes_to_the_end():
+    stepper = GraphStepper(squared_error(), RULE)
+    for _ in walk(Graph(squared_error()), RULE):
+        button(stepper, "Step").click()
+    assert "Done." in sentence(stepper)
+
+
 def test_every_step_has_a_place_in_the_list_and_shows_its_own_sentence():
     stepper = GraphStepper(short_and_long_way(), RULE)
     steps = walk(Graph(short_and_long_way()), RULE)
