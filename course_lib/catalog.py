@@ -1,0 +1,146 @@
+"""What data there is: for each set its classes, where it comes from, and what it costs to get it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from course_lib.errors import CourseError
+from course_lib.generate.shapes import SETS
+from course_lib.paths import data_dir
+
+DIGITS = tuple("0123456789")
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+FASHION = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the catalog knows of a data set before anything is loaded."""
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    source: str
+    license: str
+    citation: str
+    download_mb: float = 0  # 0: there is nothing to download
+    disk_mb: float = 0
+    from_path_only: bool = False
+
+    @property
+    def place(self) -> Path | None:
+        """Where it is kept, without an ending; None for what comes with a package."""
+        if self.name in SETS:
+            return data_dir() / "generated" / self.name
+        return None if self.name == "digits" else data_dir() / self.name
+
+    @property
+    def command(self) -> str:
+        """What to type to get it."""
+        return f"course data {self.name}" + (" --from PATH" if self.from_path_only else "")
+
+    @property
+    def cost(self) -> str:
+        """What that costs."""
+        if not self.download_mb:
+            return f"from files that you have, {self.disk_mb:g} MB on disk, about a minute"
+        minutes = max(1, round(self.download_mb / 60))
+        return f"{self.download_mb:g} MB to download, {self.disk_mb:g} MB on disk, about {minutes} min at 1 MB/s"
+
+
+CATALOG = {
+    entry.name: entry
+    for entry in (
+        Entry(
+            "digits",
+            "scikit-learn's digits",
+            DIGITS,
+            "https://archive.ics.uci.edu/dataset/80 (its test set, as shipped with scikit-learn)",
+            "CC BY 4.0",
+            "Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits, doi:10.24432/C50P49",
+        ),
+        Entry(
+            "shapes",
+            "Shapes",
+            tuple(SETS["shapes"]),
+            "drawn by course_lib.generate.shapes",
+            "BSD 3-Clause",
+            "this course",
+        ),
+        Entry(
+            "other_shapes",
+            "Other shapes",
+            tuple(SETS["other_shapes"]),
+            "drawn by course_lib.generate.shapes",
+            "BSD 3-Clause",
+            "this course",
+        ),
+        Entry(
+            "mnist",
+            "MNIST",
+            DIGITS,
+            "http://yann.lecun.com/exdb/mnist/",
+            "CC BY-SA 3.0",
+            "LeCun, Bottou, Bengio & Haffner 1998, Gradient-based learning applied to document recognition, "
+            "doi:10.1109/5.726791",
+            download_mb=11.6,
+            disk_mb=55,
+        ),
+        Entry(
+            "mnist_t10k",
+            "MNIST's test set alone, split anew",
+            DIGITS,
+            "http://yann.lecun.com/exdb/mnist/",
+            "CC BY-SA 3.0",
+            "LeCun, Bottou, Bengio & Haffner 1998, Gradient-based learning applied to document recognition, "
+            "doi:10.1109/5.726791",
+            download_mb=1.7,
+            disk_mb=8,
+        ),
+        Entry(
+            "fashion_mnist",
+            "Fashion-MNIST",
+            FASHION,
+            "https://github.com/zalandoresearch/fashion-mnist",
+            "MIT",
+            "Xiao, Rasul & Vollgraf 2017, Fashion-MNIST, arXiv:1708.07747",
+            download_mb=30.9,
+            disk_mb=55,
+        ),
+        Entry(
+            "cifar10",
+            "CIFAR-10",
+            CIFAR10,
+            "https://www.cs.toronto.edu/~kriz/cifar.html",
+            "none stated; published for research",
+            "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
+            download_mb=170.5,
+            disk_mb=185,
+        ),
+        Entry(
+            "cifar10_images",
+            "CIFAR-10 as a folder of images",
+            CIFAR10,
+            "image files train/<class>/* and test/<class>/* made from CIFAR-10; as JPEG they are slightly lossy",
+            "none stated; published for research",
+            "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
+            disk_mb=170,
+            from_path_only=True,
+        ),
+    )
+}
+
+
+def catalog() -> list[Entry]:
+    """Every data set that the course knows."""
+    return list(CATALOG.values())
+
+
+def find(name: str) -> Entry:
+    """The catalog's entry of that name.
+
+    Raises:
+        CourseError: there is none; the message lists those that there are.
+    """
+    if name not in CATALOG:
+        raise CourseError(f"There is no data set '{name}'. There are: {', '.join(CATALOG)}.")
+    return CATALOG[name]
