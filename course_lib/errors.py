@@ -4,9 +4,10 @@
 class CourseError(Exception):
     """An error that the reader can mend; its text is one line that says how."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the line, and no traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ExerciseFailed(CourseError):
-    """An answer is wrong. The card above it says why, so a notebook shows one line and no traceback."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"ExerciseFailed: {self}"]
+    """An answer is wrong. The card above it says why."""

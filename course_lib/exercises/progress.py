@@ -30,17 +30,34 @@ def load() -> dict[str, dict[str, dict[str, Any]]]:
         return {}
     try:
         found = json.loads(progress_file().read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
-        raise CourseError(f"{progress_file()} is not readable as JSON ({error}). Rename it to start afresh.") from None
-    if not isinstance(found, dict):
-        raise CourseError(
-            f"{progress_file()} holds a {type(found).__name__}, not an object. Rename it to start afresh."
-        )
+    except (OSError, ValueError) as error:
+        raise CourseError(f"{progress_file()} can't be read as JSON ({error}). Rename it to start afresh.") from None
+    if not _is_progress(found):
+        raise CourseError(f"{progress_file()} holds something else than progress. Rename it to start afresh.")
     return found
 
 
+def _is_progress(found: Any) -> bool:
+    return isinstance(found, dict) and all(
+        isinstance(entries, dict) and all(_is_entry(entry) for entry in entries.values()) for entries in found.values()
+    )
+
+
+def _is_entry(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and entry.get("state") in ("right", "shortcut", "wrong")
+        and isinstance(entry.get("attempts"), int)
+        and isinstance(entry.get("mistakes"), dict)
+    )
+
+
 def record(lesson: str, verdict: Verdict) -> None:
-    """Add one verdict. What was right once stays right; an unwritten answer changes nothing."""
+    """Add one verdict. What was right once stays right; an unwritten answer changes nothing.
+
+    Raises:
+        CourseError: the file can't be read or written; nothing is overwritten.
+    """
     if verdict.state == "unwritten":
         return
     with _locked():
@@ -65,9 +82,14 @@ def record(lesson: str, verdict: Verdict) -> None:
 @contextmanager
 def _locked() -> Iterator[None]:
     """Two kernels may solve exercises at the same time."""
-    state_dir().mkdir(parents=True, exist_ok=True)
-    with FileLock(state_dir() / "progress.lock", timeout=10):
-        yield
+    try:
+        state_dir().mkdir(parents=True, exist_ok=True)
+        with FileLock(state_dir() / "progress.lock", timeout=10):
+            yield
+    except OSError as error:  # also the lock's Timeout
+        raise CourseError(
+            f"{state_dir()} can't be used ({error}). Make it writable, or set COURSE_STATE to a folder that is."
+        ) from None
 
 
 def overview() -> list[tuple[str, list[tuple[str, str]]]]:
