@@ -33,9 +33,9 @@ def test_a_pristine_notebook_gives_back_every_byte(little):
 
 
 @pytest.mark.parametrize("lesson", paths.lessons(), ids=lambda lesson: lesson.stem)
-def test_every_notebook_of_the_course_gives_back_its_source(lesson):
-    notebook = nbformat.read(lesson.notebook, as_version=4)
+def test_every_lesson_of_the_course_comes_back_from_its_notebook(lesson):
     source = lesson.source.read_text(encoding="utf-8")
+    notebook = notebook_from_source(source, name=lesson.name, source=f"lessons/{lesson.stem}.py")
     assert edited_source(source, written_cells(notebook)) == source
 
 
