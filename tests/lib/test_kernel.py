@@ -258,7 +258,8 @@ def test_the_learners_random_numbers_are_not_disturbed(notebook):
 
 def test_an_endless_loop_ends_and_the_kernel_goes_on(notebook):
     notebook.run("from course_lib.exercises import kernel\nkernel.verdict_on.__kwdefaults__['seconds'] = 0.2")
-    loop = "@exercise\ndef flatten(nested):\n    while True:\n        try:\n            print('on')\n        except:\n            pass"
+    body = "while True:\n        try:\n            print('on')\n        except:\n            pass"
+    loop = f"@exercise\ndef flatten(nested):\n    {body}"
     shown = notebook.run(loop)
     assert "did not end within 0.2 seconds" in shown.cards[0] and shown.error == "ExerciseFailed"
     assert notebook.run(FLATTEN).cards[0].startswith("✓")
