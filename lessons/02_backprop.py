@@ -109,7 +109,7 @@ print(f"the loss moves by {after - before:.6f}, so the slope is about {(after - 
 # <details><summary>Hint 2: the idea</summary>
 #
 # The local slopes: of a sum 1 and 1; of a product the *other* factor; of $\tanh x$: $1 - \tanh^2 x$; of $e^x$: itself;
-# of $\log x$: $1/x$; of relu: 1 where the input is positive, else 0. Three of them are easiest to write with `output`.
+# of $\log x$: $1/x$; of relu: 1 where the input is positive, else 0. Two of them are easiest to write with `output`.
 # </details>
 # <details><summary>Hint 3: nearly the code</summary>
 #
@@ -613,9 +613,9 @@ gaps = [((mine - theirs).abs() / theirs.abs()).max().item() for mine, theirs in 
 print("every parameter agrees to 10 digits:", max(gaps) < 1e-10)
 
 # %% [markdown]
-# The three lines of torch's loop are the ones that you wrote: `backward` calls the backward rules in reverse topological order
-# and adds to `grad`; `step` goes downhill; `zero_grad` clears, which torch leaves to you. What torch adds is speed: one node for
-# a whole matrix product instead of thousands of numbers.
+# They agree: rounding is all that differs. The three lines of torch's loop are what you wrote: `backward` calls the backward
+# rules in reverse topological order and adds to `grad`; `step` goes downhill; `zero_grad` clears, which torch leaves to you.
+# What torch adds is speed: one node for a whole matrix product instead of thousands of numbers.
 
 # %% [markdown]
 # ## What to remember
