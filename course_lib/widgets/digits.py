@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 INK, PAPER = "#1c2430", "#ffffff"  # dark on light in both of JupyterLab's themes, at 4.5:1 or better
 RIGHT, WRONG, BAR, TRACK = "#1a7f4b", "#b3261e", "#0072B2", "#e7ebef"
-STYLE = f"display:flex;flex-wrap:wrap;gap:24px;padding:14px;border-radius:6px;background:{PAPER};color:{INK};"
+STYLE = f"display:flex;flex-wrap:wrap;gap:16px;padding:14px;border-radius:6px;background:{PAPER};color:{INK};"
 
 
 def alter(images, *, right=0, down=0, inverted=False, noise=0.0, seed=0):
@@ -72,11 +72,11 @@ def explore_digits(images, labels, readers):
         A widget for the last line of a cell.
     """
     controls = {
-        "number": _slider(ipywidgets.IntSlider, "which digit", 0, len(images) - 1),
-        "right": _slider(ipywidgets.IntSlider, "pixels right", -4, 4),
-        "down": _slider(ipywidgets.IntSlider, "pixels down", -4, 4),
-        "noise": _slider(ipywidgets.FloatSlider, "noise", 0.0, 1.0, step=0.05),
-        "inverted": ipywidgets.Checkbox(description="ink and paper swapped", indent=False),
+        "number": _box(ipywidgets.BoundedIntText, "which digit", 0, len(images) - 1),
+        "right": _box(ipywidgets.BoundedIntText, "pixels right", -4, 4),
+        "down": _box(ipywidgets.BoundedIntText, "pixels down", -4, 4),
+        "noise": _box(ipywidgets.BoundedFloatText, "noise", 0.0, 1.0, step=0.1),
+        "inverted": ipywidgets.Checkbox(description="ink and paper swapped", indent=False, layout={"width": "14em"}),
     }
     view = ipywidgets.HTML()
 
@@ -88,17 +88,18 @@ def explore_digits(images, labels, readers):
     for control in controls.values():
         control.observe(draw, names="value")
     draw()
-    return ipywidgets.VBox([*controls.values(), view])
+    return ipywidgets.VBox([ipywidgets.Box(list(controls.values()), layout={"flex_flow": "row wrap"}), view])
 
 
-def _slider(kind, description, low, high, **options):
+def _box(kind, description, low, high, **options):
+    """A number with arrows. The sliders of ipywidgets have no name for screen readers, these have."""
     return kind(
         value=0,
         min=low,
         max=high,
         description=description,
-        style={"description_width": "7em"},
-        layout={"width": "26em"},
+        style={"description_width": "6em"},
+        layout={"width": "11.5em"},
         **options,
     )
 
@@ -127,7 +128,7 @@ def _heading(text):
     return f'<div style="font-weight:600;margin-bottom:6px">{escape(text)}</div>'
 
 
-def _picture(image, label, size=160):
+def _picture(image, label, size=152):
     """The digit as SVG: one square for each pixel, white ink on black."""
     height, width = image.shape
     side = size / max(height, width)
@@ -146,13 +147,13 @@ def _picture(image, label, size=160):
 def _panel(name, digit, probabilities, label):
     color, mark, word = (RIGHT, "✓", "right") if digit == label else (WRONG, "✗", "wrong")
     verdict = (
-        f'<div style="font-size:40px;line-height:1.1;font-weight:700;color:{color}">{digit}'
+        f'<div style="font-size:36px;line-height:1.1;font-weight:700;color:{color}">{digit}'
         f'<span style="font-size:16px"> {mark} {word}</span></div>'
     )
     bars = (
         _bars(name, probabilities)
         if probabilities
-        else '<div style="max-width:9em">says a digit, not how sure it is</div>'
+        else '<div style="max-width:7em">says a digit, not how sure it is</div>'
     )
     return f"<div>{_heading(name)}{verdict}{bars}</div>"
 
@@ -162,12 +163,12 @@ def _bars(name, probabilities):
     spoken = ", ".join(f"{digit}: {share:.0%}" for digit, share in enumerate(probabilities))
     rows = "".join(
         f'<text x="0" y="{15 * digit + 11}" font-size="12" fill="{INK}">{digit}</text>'
-        f'<rect x="16" y="{15 * digit + 2}" width="120" height="10" fill="{TRACK}"/>'
-        f'<rect x="16" y="{15 * digit + 2}" width="{120 * share:.1f}" height="10" fill="{BAR}"/>'
-        f'<text x="142" y="{15 * digit + 11}" font-size="12" fill="{INK}">{share:.0%}</text>'
+        f'<rect x="16" y="{15 * digit + 2}" width="84" height="10" fill="{TRACK}"/>'
+        f'<rect x="16" y="{15 * digit + 2}" width="{84 * share:.1f}" height="10" fill="{BAR}"/>'
+        f'<text x="105" y="{15 * digit + 11}" font-size="12" fill="{INK}">{share:.0%}</text>'
         for digit, share in enumerate(probabilities)
     )
     return (
-        f'<svg role="img" aria-label="Probabilities by {escape(name)}: {spoken}" width="180" '
+        f'<svg role="img" aria-label="Probabilities by {escape(name)}: {spoken}" width="138" '
         f'height="{15 * len(probabilities)}" style="font-family:system-ui,sans-serif">{rows}</svg>'
     )
