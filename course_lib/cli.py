@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     command("update", _update, "carry your answers over to newer editions of the lessons")
     reset = command("reset", _reset, "start a lesson afresh; your copy is kept beside it")
     reset.add_argument("lesson", help="a lesson's name or number")
+    data = command("data", _data, "fetch and prepare a data set; without a name, list them")
+    data.add_argument("name", nargs="?", help="a data set's name, such as cifar10")
+    data.add_argument("--from", dest="source", metavar="PATH", help="an archive or a folder that you have already")
     command("doctor", _doctor, "say what this machine has, and what is wrong with its fix")
 
     build = command("build", _build, "for authors: make notebooks from lessons")
@@ -126,6 +129,12 @@ def _reset(options: argparse.Namespace) -> int:
     from course_lib.workbook import reset
 
     return reset(options.lesson)
+
+
+def _data(options: argparse.Namespace) -> int:
+    from data_scripts.prepare import prepare
+
+    return prepare(options.name, source=options.source)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -38,6 +38,8 @@ COMMANDS = [
     ("progress", "course_lib.exercises.progress", "show", (), {}),
     ("update", "course_lib.workbook", "update", (), {}),
     ("reset backprop", "course_lib.workbook", "reset", ("backprop",), {}),
+    ("data", "data_scripts.prepare", "prepare", (None,), {"source": None}),
+    ("data mnist --from a.zip", "data_scripts.prepare", "prepare", ("mnist",), {"source": "a.zip"}),
     ("doctor", "course_lib.doctor", "doctor", (), {}),
     ("build", "course_lib.authoring.build", "build", ([],), {}),
     ("build 01 02", "course_lib.authoring.build", "build", (["01", "02"],), {}),

@@ -24,7 +24,7 @@ EXTRAS = {extra: [Requirement(line) for line in lines] for extra, lines in PROJE
 EVERYTHING = DEPENDENCIES + [requirement for lines in EXTRAS.values() for requirement in lines]
 LINES = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 CONSTRAINTS = [Requirement(line) for line in LINES if line and not line.startswith("#")]
-OURS = {"course_lib", "lessons", "solutions", "tests", "benchmarks"}
+OURS = {"course_lib", "data_scripts", "lessons", "solutions", "tests", "benchmarks"}
 SETUP = (ROOT / "scripts" / "setup.py").read_text(encoding="utf-8")
 
 
@@ -110,7 +110,9 @@ def test_what_the_code_imports_is_declared():
         folder, *_ = path.relative_to(ROOT).parts
         if folder == "benchmarks":
             continue  # whoever runs a comparison installs the peers
-        for_learners = folder in ("course_lib", "lessons", "solutions") and "authoring" not in path.parts
+        for_learners = (
+            folder in ("course_lib", "data_scripts", "lessons", "solutions") and "authoring" not in path.parts
+        )
         allowed = names(DEPENDENCIES + EXTRAS["lab"] if for_learners else EVERYTHING)
         for package in imported_packages(path):
             if not {canonicalize_name(each) for each in distributions.get(package, [package])} & allowed:
@@ -120,7 +122,7 @@ def test_what_the_code_imports_is_declared():
 
 def test_the_library_asks_for_nothing_that_nobody_imports():
     used = {"torchvision"}  # in lessons to come
-    for folder in ("course_lib", "lessons", "solutions"):
+    for folder in ("course_lib", "data_scripts", "lessons", "solutions"):
         used = used.union(*(imported_packages(path) for path in project_files(f"{folder}/*.py")))
     modules = {"scikit-learn": "sklearn", "ipython": "IPython", "pillow": "PIL"}
     assert [each.name for each in DEPENDENCIES if modules.get(each.name, each.name) not in used] == []
