@@ -78,6 +78,13 @@ def test_the_table_shows_each_exercise_and_the_card_of_a_wrong_one(notebook, cap
     assert "You count what is wrong." in shown and "1 right, 1 wrong, 6 unwritten" in shown
 
 
+def test_the_card_of_an_answer_that_calls_the_library_is_shown(notebook, capsys):
+    own = "@exercise\ndef softmax(logits, *, dim=-1):\n    return torch.softmax(logits, dim)"
+    check_lesson("tiny", source=str(notebook(answer(own))))
+    shown = capsys.readouterr().out
+    assert "! softmax            right" in shown and "calls torch.softmax" in shown
+
+
 def test_the_exit_status_is_0_only_if_all_are_right(notebook, monkeypatch):
     lesson = load_lesson("tiny")
     for name in list(lesson.exercises):
@@ -117,7 +124,7 @@ def test_an_exception_shows_the_learners_own_line(notebook, capsys):
 
 
 def test_what_the_learner_prints_does_not_spoil_the_json(notebook, verdicts):
-    noisy = 'import os\nprint("noise")\nos.system("echo noise")\n' + RIGHT.replace(
+    noisy = 'import os, nothing_of_this_name\nimport os\nprint("noise")\nos.system("echo noise")\n' + RIGHT.replace(
         "    return", '    print("noise"); os.system("echo noise")\n    return'
     )
     assert verdicts(notebook(answer(noisy)))["accuracy"]["state"] == "right"
@@ -137,6 +144,12 @@ def test_a_syntax_error_is_shown_with_its_line_and_the_others_go_on(notebook, ca
 def test_a_syntax_error_is_a_wrong_answer_in_json(notebook, verdicts):
     found = verdicts(notebook(answer(RIGHT.replace(".item()", ".item(")), answer(FLATTEN)))
     assert (found["accuracy"]["state"], found["flatten"]["state"]) == ("wrong", "right")
+
+
+def test_a_later_answer_replaces_an_earlier_one_readable_or_not(notebook, verdicts):
+    unreadable = RIGHT.replace(".item()", ".item(")
+    assert verdicts(notebook(answer(unreadable), answer(RIGHT)))["accuracy"]["state"] == "right"
+    assert verdicts(notebook(answer(RIGHT), answer(unreadable)))["accuracy"]["state"] == "wrong"
 
 
 def test_an_answer_that_cannot_be_defined_says_why(notebook, verdicts):

@@ -27,9 +27,9 @@ def setup(source):
 def notebook(tiny_course, tmp_path):
     """`notebook(cell, cell, ...)` writes a learner's notebook and returns its path; a string is a code cell."""
 
-    def write(*cells):
+    def write(*cells, imports=IMPORTS):
         path = tmp_path / "mine.ipynb"
-        cells = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in (IMPORTS, *cells)]
+        cells = [new_code_cell(cell) if isinstance(cell, str) else cell for cell in (imports, *cells)]
         nbformat.write(new_notebook(cells=cells), path)
         return path
 
@@ -120,6 +120,14 @@ def test_a_failed_import_is_named_and_the_rest_goes_on(notebook, capsys):
 def test_a_setup_cell_that_fails_is_named_and_the_rest_goes_on(notebook, ending):
     answers = read(notebook(setup(ending), answer(RIGHT)))
     assert "accuracy" in answers.found and "cell 2, line 1" in answers.remarks[0]
+
+
+def test_a_missing_import_of_the_decorator_hides_no_answer(notebook):
+    assert is_right(read(notebook(answer(RIGHT), imports="import torch")))
+
+
+def test_a_class_that_fails_names_its_own_line(notebook):
+    assert "line 2: NameError" in read(notebook("class Helper:\n    size = unknown", answer(RIGHT))).remarks[0]
 
 
 def test_a_setup_cell_may_use_an_unwritten_answer(notebook):

@@ -9,33 +9,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_lib import copies, workbook
-from course_lib.copies import fingerprint, read_notebook
+from course_lib.copies import read_notebook
 from course_lib.errors import CourseError
-
-ADD = '@exercise\ndef add(a, b):\n    """The sum."""\n    ...  # your code here'
-DOUBLE = '@exercise\ndef double(a):\n    """Twice as much."""\n    ...  # your code here'
-ADDED = ADD.replace("...  # your code here", "return a + b")
-DOUBLED = DOUBLE.replace("...  # your code here", "return 2 * a")
-
-
-def text(source):
-    return _with_id(new_markdown_cell(source))
-
-
-def code(source, *tags):
-    return _with_id(new_code_cell(source, metadata={"tags": list(tags)} if tags else {}))
-
-
-def stub(source):
-    return code(source, "exercise")
-
-
-def _with_id(cell):
-    cell.id = fingerprint(cell)  # from the content, as `course build` makes it
-    return cell
-
-
-LESSON = [text("# Tiny"), code("import math"), stub(ADD), text("Now twice."), stub(DOUBLE), code("print(math.pi)")]
+from tests.lib.editions import ADD, ADDED, DOUBLE, FIRST, RETOLD, stub, text
 
 
 class Course:
@@ -83,7 +59,7 @@ def course(tmp_path, monkeypatch):
     for variable, name in {"CHECKOUT": "", "WORKBOOK": "workbook", "STATE": "state"}.items():
         monkeypatch.setenv(f"COURSE_{variable}", str(tmp_path / name))
     course = Course(tmp_path)
-    course.publish("first", LESSON)
+    course.publish("first", FIRST)
     return course
 
 
@@ -96,7 +72,7 @@ def copied(course):
 
 def test_the_first_copy_has_the_lesson_and_shows_no_result_yet(copied):
     notebook = read_notebook(copied.copy)
-    assert [cell.source for cell in notebook.cells] == [cell.source for cell in LESSON]
+    assert [cell.source for cell in notebook.cells] == [cell.source for cell in FIRST]
     assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
 
 
@@ -115,7 +91,7 @@ def test_a_lesson_that_is_not_built_is_named(course, capsys):
 
 def test_answers_move_into_the_new_edition(copied, capsys):
     copied.write(ADD, ADDED)
-    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:]])
+    copied.publish("second", RETOLD)
     assert workbook.update() == 0
     assert copied.sources() == ["# Tiny, retold", "import math", ADDED, "Now twice.", DOUBLE, "print(math.pi)"]
     assert "your answers are in it: add" in capsys.readouterr().out
@@ -124,14 +100,14 @@ def test_answers_move_into_the_new_edition(copied, capsys):
 def test_the_earlier_file_stays_beside_it_byte_for_byte(copied):
     copied.write(ADD, ADDED)
     before = copied.copy.read_bytes()
-    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:]])
+    copied.publish("second", RETOLD)
     workbook.update()
     assert [path.read_bytes() for path in copied.backups()] == [before]
 
 
 def test_a_second_run_changes_nothing(copied, capsys):
     copied.write(ADD, ADDED)
-    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:]])
+    copied.publish("second", RETOLD)
     workbook.update()
     before = copied.files()
     capsys.readouterr()
@@ -143,14 +119,14 @@ def test_a_second_run_changes_nothing(copied, capsys):
 def test_two_new_editions_on_one_day_leave_two_backups(copied):
     for edition in ("second", "third"):
         copied.edit(lambda cells, edition=edition: cells.append(text(f"My note on the {edition}")))
-        copied.publish(edition, [text(f"# Tiny, {edition}"), *LESSON[1:]])
+        copied.publish(edition, [text(f"# Tiny, {edition}"), *FIRST[1:]])
         workbook.update()
     assert len(copied.backups()) == 2
     assert copied.sources()[-2:] == ["My note on the second", "My note on the third"]
 
 
 def test_an_untouched_copy_is_replaced_without_a_backup(copied, capsys):
-    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:]])
+    copied.publish("second", RETOLD)
     workbook.update()
     assert copied.sources()[0] == "# Tiny, retold" and not copied.backups()
     assert "nothing of yours" in capsys.readouterr().out
@@ -158,7 +134,7 @@ def test_an_untouched_copy_is_replaced_without_a_backup(copied, capsys):
 
 def test_a_copy_that_was_only_run_keeps_its_results_in_a_backup(copied):
     copied.edit(lambda cells: cells[1].update(execution_count=1))
-    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:]])
+    copied.publish("second", RETOLD)
     workbook.update()
     assert len(copied.backups()) == 1
 
@@ -167,7 +143,7 @@ def test_jupyters_own_checkpoints_are_left_alone(copied):
     checkpoint = copied.workbook / ".ipynb_checkpoints" / "01_tiny-checkpoint.ipynb"
     checkpoint.parent.mkdir()
     checkpoint.write_bytes(copied.copy.read_bytes())
-    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:]])
+    copied.publish("second", RETOLD)
     workbook.update()
     assert copied.sources(checkpoint)[0] == "# Tiny"
 
@@ -180,7 +156,7 @@ def test_an_editors_byte_order_mark_breaks_nothing(copied):
 def test_a_renamed_copy_is_known_by_what_it_says_of_itself(copied):
     mine = copied.copy.rename(copied.workbook / "my own name.ipynb")
     copied.edit(lambda cells: cells[2].update(source=ADDED), mine)
-    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:]])
+    copied.publish("second", RETOLD)
     workbook.update()
     assert copied.sources(mine)[:3] == ["# Tiny, retold", "import math", ADDED]
     assert not copied.copy.exists()
@@ -190,7 +166,7 @@ def test_copies_under_several_names_are_all_brought_up_to_date(copied):
     copied.write(ADD, ADDED)
     other = copied.workbook / "second try.ipynb"
     other.write_bytes(copied.copy.read_bytes())
-    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:]])
+    copied.publish("second", RETOLD)
     workbook.update()
     assert copied.sources(other) == copied.sources() and ADDED in copied.sources()
     assert len(copied.backups()) == 2
@@ -203,7 +179,7 @@ def test_a_broken_notebook_is_left_alone_and_a_fresh_copy_put_beside_it(copied, 
     copied.copy.write_text(broken)
     workbook.update()
     assert copied.copy.read_text() == broken
-    assert copied.sources(copied.workbook / "01_tiny.fresh.ipynb") == [cell.source for cell in LESSON]
+    assert copied.sources(copied.workbook / "01_tiny.fresh.ipynb") == [cell.source for cell in FIRST]
     assert "01_tiny.ipynb" in capsys.readouterr().out
     before = copied.files()
     workbook.update()
@@ -214,7 +190,7 @@ def test_a_notebook_of_the_learners_own_is_none_of_our_business(copied):
     own = copied.workbook / "ideas about 01_tiny.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1")]), own)
     before = own.read_bytes()
-    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:]])
+    copied.publish("second", RETOLD)
     workbook.update()
     assert own.read_bytes() == before
 
@@ -234,7 +210,7 @@ def test_a_notebook_saved_by_colab_is_understood(copied):
     copied.write(ADD, ADDED)
     copied.edit(lambda cells: cells.insert(2, new_markdown_cell("My note")))
     as_colab_saves(copied.copy)
-    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:4], stub(DOUBLE.replace("much", "many")), LESSON[5]])
+    copied.publish("second", [text("# Tiny, retold"), *FIRST[1:4], stub(DOUBLE.replace("much", "many")), FIRST[5]])
     workbook.update()
     assert copied.sources()[:4] == ["# Tiny, retold", "import math", "My note", ADDED]
     assert len(copied.sources()) == 7
@@ -246,7 +222,7 @@ def test_a_copy_that_does_not_list_its_cells_loses_nothing(copied):
     del notebook["metadata"]["course"]["cells"]
     copied.copy.write_text(json.dumps(notebook))
     reworded = DOUBLE.replace("Twice as much", "Two times")
-    copied.publish("second", [*LESSON[:4], stub(reworded), LESSON[5]])
+    copied.publish("second", [*FIRST[:4], stub(reworded), FIRST[5]])
     workbook.update()
     assert copied.sources() == ["# Tiny", "import math", ADDED, "Now twice.", reworded, "print(math.pi)"]
 
@@ -254,7 +230,7 @@ def test_a_copy_that_does_not_list_its_cells_loses_nothing(copied):
 def test_a_full_disk_leaves_the_learners_file_whole(copied, monkeypatch):
     copied.write(ADD, ADDED)
     before = copied.copy.read_bytes()
-    copied.publish("second", [text("# Tiny, retold"), *LESSON[1:]])
+    copied.publish("second", RETOLD)
 
     def no_space(*_):
         raise OSError(28, "No space left on device")
@@ -269,7 +245,7 @@ def test_reset_gives_a_pristine_copy_and_keeps_the_old_one(copied):
     copied.write(ADD, ADDED)
     before = copied.copy.read_bytes()
     assert workbook.reset("tiny") == 0
-    assert copied.sources() == [cell.source for cell in LESSON]
+    assert copied.sources() == [cell.source for cell in FIRST]
     assert [path.read_bytes() for path in copied.backups()] == [before]
 
 
