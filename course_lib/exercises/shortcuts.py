@@ -20,8 +20,8 @@ def shortcut_used(
     Args:
         names: dotted names, such as `"torch.conv2d"`, `"torch.nn.Conv2d"` or `"torch.Tensor.softmax"`.
         run: what to run.
-        answer: the function or class whose calls count, also the indirect ones. It has run before, so what it imports is
-            there by now.
+        answer: the function or class whose calls count, also the indirect ones. It has run before, so what it imports
+            is there by now.
         others: functions and classes that the answer may call, and whose own calls don't count: sibling exercises.
 
     Raises:
