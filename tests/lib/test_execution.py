@@ -116,10 +116,26 @@ def test_a_failed_import_is_named_and_the_rest_goes_on(notebook, capsys):
     assert "mine.ipynb cell 2, line 1: ModuleNotFoundError" in shown and "✓ accuracy" in shown
 
 
-@pytest.mark.parametrize("ending", ["raise SystemExit", "input()", "1 / 0", "raise BaseException"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "raise SystemExit",
+        "input()",
+        "1 / 0",
+        "raise BaseException",
+        "await 1",
+        "return",
+        "from __future__ import no",
+        "(",
+    ],
+)
 def test_a_setup_cell_that_fails_is_named_and_the_rest_goes_on(notebook, ending):
     answers = read(notebook(setup(ending), answer(RIGHT)))
     assert "accuracy" in answers.found and "cell 2, line 1" in answers.remarks[0]
+
+
+def test_a_stray_null_character_stops_nothing(notebook):
+    assert is_right(read(notebook("x = 1\0", answer(RIGHT))))
 
 
 def test_a_missing_import_of_the_decorator_hides_no_answer(notebook):
