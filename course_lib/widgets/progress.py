@@ -5,7 +5,7 @@ from html import escape
 import ipywidgets
 
 from course_lib.errors import CourseError
-from course_lib.exercises.cards import INK, LOOKS
+from course_lib.exercises.cards import HIDDEN, INK, LOOKS
 from course_lib.exercises.progress import overview
 
 MARKS = {"right": "✓", "shortcut": "!", "wrong": "✗", "unwritten": "○"}
@@ -15,7 +15,6 @@ WORDS = {
     "wrong": "not right yet",
     "unwritten": "not begun",
 }
-HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
 PANEL = (
     f"background:#ffffff;color:{INK};padding:.8em 1em;border-radius:6px;border:1px solid #d5dae1;max-width:56em;"
     "font-family:system-ui,sans-serif;font-size:14px;line-height:1.5"

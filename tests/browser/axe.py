@@ -7,8 +7,8 @@ from playwright.sync_api import Page
 SHORTEST_DESCRIPTION = 20  # letters
 OURS = [".jp-OutputArea-output", ".jp-MarkdownOutput"]
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-# JupyterLab's body has no height and "overflow: hidden", which in truth belongs to the window. axe takes it for the body's
-# own, holds all for clipped away, and finds nothing. The rule that is off is about links, which JupyterLab's themes draw.
+# JupyterLab's body has no height and "overflow: hidden", which in truth is the window's. axe takes it for the body's,
+# holds all for clipped away, and finds nothing. The rule that is off is about links, which JupyterLab's themes draw.
 RUN = """async ours => {
     document.body.style.overflow = "visible";
     const rules = {"link-in-text-block": {enabled: false}};
@@ -37,7 +37,7 @@ def serious_violations(page: Page, *, within: list[str] = OURS) -> list[str]:
 
 
 def images_without_words(page: Page) -> list[str]:
-    """Images that have no alternative text of their own; where there is none JupyterLab writes "Image", which axe takes."""
+    """Images without an alternative text of their own; in its place JupyterLab writes "Image", and axe is content."""
     images = page.locator(", ".join(f"{selector} img" for selector in OURS))
     return [
         image.evaluate("image => image.outerHTML.slice(0, 300)")

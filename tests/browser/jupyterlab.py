@@ -144,9 +144,7 @@ class Notebook:
     def cell_with(self, text: str) -> "Cell":
         """The only code cell in whose source, as the file has it, this text stands."""
         found = [
-            number
-            for number, cell in enumerate(self._file.cells)
-            if cell.cell_type == "code" and text in cell.source
+            number for number, cell in enumerate(self._file.cells) if cell.cell_type == "code" and text in cell.source
         ]
         if len(found) != 1:
             raise LookupError(f"{text!r} stands in {len(found)} code cells; it should stand in exactly one.")
