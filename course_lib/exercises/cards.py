@@ -19,8 +19,8 @@ HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset
 ROW, MARK = "display:flex;gap:.4em", "flex:0 0 1em"
 HINT = f"font-size:1.05em;margin:.6em 0 0;padding:.5em .8em;background:{PAPER};border-radius:4px"
 SEEN = (
-    "display:grid;grid-template-columns:max-content 1fr;align-items:baseline;gap:.15em .8em;margin:.3em 0 .5em 1.5em;padding:.4em .8em;"
-    f"background:{PAPER};border-radius:4px"
+    "display:grid;grid-template-columns:max-content 1fr;align-items:baseline;gap:.15em .8em;"
+    f"margin:.3em 0 .5em 1.5em;padding:.4em .8em;background:{PAPER};border-radius:4px"
 )
 
 
@@ -45,7 +45,7 @@ def advice(verdict: Verdict) -> str:
     if verdict.state == "wrong":
         return (
             "The hints above the cell climb in small steps. To read on with the reference, run "
-            f'borrow("{verdict.exercise}") in a cell of its own.'
+            f'`borrow("{verdict.exercise}")` in a cell of its own.'
         )
     if verdict.state == "right" and verdict.shortcut:
         return "It counts as practice, not as solved: try it without."
