@@ -30,18 +30,20 @@ def shortcut_used(
     own_files = {function.__code__.co_filename for function in functions_of(answer)}
     foreign = {function.__code__ for other in others for function in functions_of(other)}
     codes: dict[Any, str] = {}
-    builtins: list[tuple[Any, type | None, str]] = []
+    builtins: dict[str, list[tuple[Any, type | None, str]]] = {}  # by their own last name, to be quick
     for name in names:
         if _is_loaded(name):
             _watch(name, codes, builtins)
     used: list[str] = []
 
     def profiler(frame: Any, event: str, argument: Any) -> None:
-        found = []
-        if event == "call" and frame.f_code in codes:
-            found = [codes[frame.f_code]]
+        if event == "call":
+            found = [codes[frame.f_code]] if frame.f_code in codes else []
         elif event == "c_call":
-            found = [name for function, owner, name in builtins if _is_call_of(argument, function, owner)]
+            watched = builtins.get(argument.__name__, ())
+            found = [name for function, owner, name in watched if _is_call_of(argument, function, owner)]
+        else:
+            return
         if found and _is_below(frame, own_files, foreign):
             used.extend(found)
 
@@ -77,14 +79,14 @@ def _is_loaded(name: str) -> bool:
     return True
 
 
-def _watch(name: str, codes: dict[Any, str], builtins: list[tuple[Any, type | None, str]]) -> None:
+def _watch(name: str, codes: dict[Any, str], builtins: dict[str, list[tuple[Any, type | None, str]]]) -> None:
     owner, target = resolve(name)
     keys = ("__init__", "__new__", "forward")
     methods = [vars(target)[key] for key in keys if key in vars(target)] if inspect.isclass(target) else [target]
     functions = [inspect.unwrap(getattr(method, "__func__", method)) for method in methods]
     codes.update({function.__code__: name for function in functions if inspect.isfunction(function)})
     if inspect.isbuiltin(target) or inspect.ismethoddescriptor(target):
-        builtins.append((target, owner if inspect.isclass(owner) else None, name))
+        builtins.setdefault(target.__name__, []).append((target, owner if inspect.isclass(owner) else None, name))
     elif name not in codes.values():
         raise LookupError(f"built_without names '{name}', whose calls can't be watched")
 
@@ -113,6 +115,4 @@ def resolve(name: str) -> tuple[Any, Any]:
 def _is_call_of(called: Any, function: Any, owner: type | None) -> bool:
     if owner is None:
         return called == function
-    return getattr(called, "__name__", "") == getattr(function, "__name__", None) and isinstance(
-        getattr(called, "__self__", None), owner
-    )
+    return isinstance(getattr(called, "__self__", None), owner)
