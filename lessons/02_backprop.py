@@ -380,9 +380,9 @@ for k, z in enumerate(scores):
 print("log of the sum for 1000 and 999:", torch.tensor([1000.0, 999.0]).exp().sum().log().item())
 
 # %% [markdown]
-# Only the true class has a negative slope, and the slopes sum to zero: what one class gains, the others lose. But $e^{1000}$
-# is beyond any floating-point number, although the answer, about 1000.3, is harmless. Only differences of scores matter, so
-# subtract the largest, $m$, first:
+# Engine and formula agree. Only the true class has a negative slope, and the slopes sum to zero: what one class gains, the
+# others lose. But $e^{1000}$ is beyond any floating-point number, although the answer, about 1000.3, is harmless. Only
+# differences of scores matter, so subtract the largest, $m$, first:
 #
 # $$\log \sum_j e^{z_j} = m + \log \sum_j e^{z_j - m}$$
 #
