@@ -132,7 +132,8 @@ def read_without_hole(image):
 def read_by_rules(images):
     """The whole program: which digits are these? Shape `(n, 8, 8)` -> `(n,)`."""
     found = [(image, *find_holes(image)) for image in images]
-    return torch.tensor([read_with_hole(*it) if it[1] else read_without_hole(it[0]) for it in found])
+    digits = [read_with_hole(*it) if it[1] else read_without_hole(it[0]) for it in found]
+    return torch.tensor(digits)
 
 
 # %% [markdown]
@@ -333,7 +334,7 @@ print("your split, no better than a guess:", memorizer_score(known, asked) < 0.1
 
 # %%
 means = torch.stack([digits[train][labels[train] == digit].mean(dim=0) for digit in range(10)])
-show_images(means, titles=range(10), alt="Ten blurred digits: the mean zero, the mean one, and so on.")
+show_images(means, titles=range(10), alt="Ten blurred digits: the mean 0, the mean 1, and so on.")
 
 
 def read_by_means(images):
@@ -385,7 +386,7 @@ def score(network, rows):
 networks = {}
 for hidden in (4, 16, 64):
     networks[hidden] = train_network(digits[train], labels[train], hidden=hidden)
-    print(f"{hidden:2d} in the middle: {score(networks[hidden], validation):.0%} of the validation digits")
+    print(f"{hidden:2d} in the middle, validation: {score(networks[hidden], validation):.0%}")
 print("numbers in the widest:", sum(weights.numel() for weights in networks[64].parameters()))
 
 # %% [markdown]
@@ -404,7 +405,7 @@ figure, panels = plt.subplots(1, 2, figsize=(8.4, 4.6))
 for axes, (title, read) in zip(panels, exam.items(), strict=True):
     matrix = confusion_matrix(read(digits[test]), labels[test], num_classes=10)
     plot_confusion(matrix, title=f"{title}, test digits", axes=axes)
-show(figure, alt="Means: a dark diagonal, some errors beside it. Network: hardly more than the diagonal.")
+show(figure, alt="Means: a diagonal with errors beside it. Network: hardly any errors.")
 network_score = score(networks[64], test)
 print(f"rules {rules_score:.0%}, means {means_score:.0%}, network {network_score:.0%}")
 
