@@ -234,6 +234,16 @@ def test_the_mistake_that_explains_more_stands_for_one_that_explains_a_part():
     assert diagnosed(exercise, forgets_everything) == [("forgets_everything", True)]
 
 
+# What is said of a single check.
+
+
+def test_the_first_place_that_is_wrong_is_named():
+    expected = [torch.zeros(2), [torch.zeros(2), 3]]
+    assert is_right(adds, [torch.zeros(2), [torch.zeros(2), 3.0]], expected) is None
+    assert is_right(adds, [torch.zeros(2), [torch.zeros(2), 4]], expected) == "answer[1][1]: got 4, expected 3"
+    assert is_right(adds, torch.ones(1), torch.zeros(1)) == "first differs at [0]: got 1, expected 0"
+
+
 # Judges of a check's own.
 
 
@@ -267,6 +277,7 @@ def test_a_judge_decides_on_whole_and_floating_numbers_alike():
         assert is_right(positive, right, 0.25) is None
     assert is_right(positive, -1, 0.25) == "not positive"
     assert is_right(positive, True, 0.25) == "got True, expected 0.25"
+    assert is_right(positive, 1, True) == "got 1, expected True"
 
 
 @pytest.mark.parametrize(
