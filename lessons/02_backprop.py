@@ -19,7 +19,7 @@ import torch
 from IPython.display import display
 from sklearn.datasets import make_moons
 
-from course_lib.exercises import exercise
+from course_lib.exercises import borrow, exercise
 from course_lib.plots import PALETTE, show
 from course_lib.widgets.graph import GraphStepper, show_graph, trace_graph
 
