@@ -96,6 +96,11 @@ def test_a_numpy_array_may_hold_its_floats_in_any_way(dtype):
     assert is_right(np.array([1.0, 2.0, 3.0], dtype=dtype), np.array([1.0, 2.0, 3.0]))
 
 
+def test_a_numpy_array_may_hold_its_complex_numbers_in_any_way():
+    assert is_right(np.array([1 + 2j], dtype="clongdouble"), np.array([1 + 2j]))
+    assert not is_right(np.array([1 - 2j], dtype="clongdouble"), np.array([1 + 2j]))
+
+
 def test_a_float32_answer_is_judged_at_float32_tolerance_and_no_further():
     expected = torch.tensor([1.0, 2.0], dtype=torch.float64)
     assert is_right(expected.float() + 5e-5, expected)

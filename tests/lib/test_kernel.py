@@ -300,7 +300,7 @@ def test_the_library_in_place_of_ones_own_work_gets_an_amber_card(notebook):
 
 def test_an_exercise_under_another_name_is_told_in_one_line(notebook):
     shown = notebook.run(SOFTMAX.replace("softmax", "my_softmax"))
-    assert shown.error == "CourseError" and "keeps the name that its cell came with" in "".join(shown.traceback)
+    assert shown.error == "CourseError" and "There is no exercise called 'my_softmax'" in "".join(shown.traceback)
 
 
 def test_progress_is_kept_and_a_wrong_answer_later_does_not_undo_it(notebook):

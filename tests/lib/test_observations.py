@@ -46,6 +46,7 @@ def test_a_snapshot_lies_on_the_cpu_whatever_the_default_device_is():
         (np.bool_(True), True),
         (OrderedDict(a=(1,)), {"a": [1]}),
         ({1: "one"}, {"1": "one"}),
+        ([None, True, "a"], [None, True, "a"]),
     ],
 )
 def test_kinds_that_mean_the_same_become_the_same(value, plain):
@@ -68,10 +69,12 @@ def test_a_generator_is_not_used_up():
     assert list(generator) == [0, 1, 2]
 
 
-def test_a_list_that_holds_itself_ends():
-    endless = [1]
-    endless.append(endless)
-    assert any(isinstance(leaf, Opaque) for _, leaf in leaves(snapshot(endless)))
+def test_what_holds_itself_ends():
+    numbers, table = [1], {"one": 1}
+    numbers.append(numbers)
+    table["table"] = table
+    for endless in (numbers, table):
+        assert any(isinstance(leaf, Opaque) for _, leaf in leaves(snapshot(endless)))
 
 
 def test_leaves_are_named_by_their_path():
@@ -112,6 +115,14 @@ def test_a_description_is_short_and_plain(value, words):
 )
 def test_a_description_of_something_long_is_short(value):
     assert len(describe(value)) <= 130
+
+
+def test_eight_items_are_described_in_full_and_nine_are_not():
+    assert describe(list(range(8))) == "[0, 1, 2, 3, 4, 5, 6, 7]"
+    assert describe(list(range(9))) == "[0, 1, 2, 3, 4, 5, 6, 7, ...]"
+    assert describe({str(n): n for n in range(8)}).endswith("7: 7}")
+    assert describe({str(n): n for n in range(9)}).endswith("7: 7, ...}")
+    assert describe(torch.arange(8)).endswith("7]") and describe(torch.arange(9)).endswith("shape (9,)")
 
 
 def test_a_number_of_thousands_of_digits_is_described_by_their_count():

@@ -37,8 +37,8 @@ def test_an_exercise_is_found_by_its_name_alone(tiny_course):
 
 
 @pytest.mark.parametrize("name", ["soft", "softmax_over_the_first_axis", "nothing", "def", "softmax(", ""])
-def test_a_name_that_is_no_exercise_is_told_with_the_fix(tiny_course, name):
-    with pytest.raises(CourseError, match="undo the renaming"):
+def test_a_name_that_is_no_exercise_is_told(tiny_course, name):
+    with pytest.raises(CourseError, match="There is no exercise called"):
         find_exercise(name)
 
 
