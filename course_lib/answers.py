@@ -12,11 +12,10 @@ from course_lib.exercises import progress
 from course_lib.exercises.cards import card_text
 from course_lib.exercises.kernel import verdict_on
 from course_lib.exercises.registry import Exercise, find_exercise, load_lesson
-from course_lib.exercises.verdict import Outcome, Verdict
+from course_lib.exercises.verdict import MARKS, Outcome, Verdict
 from course_lib.paths import Lesson, workbook_dir
 from course_lib.reports import write_report
 
-MARKS = {"right": "✓", "shortcut": "!", "wrong": "✗", "unwritten": "○"}
 COLORS = {"right": "32", "shortcut": "33", "wrong": "31", "unwritten": "2"}
 
 
@@ -29,7 +28,7 @@ def check_lesson(name: str, source: str | None = None, as_json: bool = False) ->
         as_json: print one JSON object per exercise instead, one per line.
 
     Returns:
-        The exit status: 0 only if all are right.
+        The exit status: 0 only if all are right, without a shortcut.
 
     Raises:
         CourseError: there is no such lesson or file, or the lesson has no exercises.
@@ -49,7 +48,7 @@ def check_lesson(name: str, source: str | None = None, as_json: bool = False) ->
         print(f"Did not run: {remark}", file=sys.stderr if as_json else sys.stdout)
     if source is None:
         _note_progress(lesson.lesson, verdicts)
-    return 0 if all(verdict.state == "right" for verdict in verdicts) else 1
+    return 0 if all(verdict.look == "right" for verdict in verdicts) else 1
 
 
 def report(exercise_name: str, source: str | None = None) -> int:
@@ -113,14 +112,13 @@ def _table(lesson: Lesson, path: Path, verdicts: list[Verdict]) -> str:
     width = max(len(verdict.exercise) for verdict in verdicts)
     lines = [f"Lesson {lesson.number:02d} {lesson.name} · {path}", ""]
     for verdict in verdicts:
-        look = "shortcut" if verdict.shortcut else verdict.state
-        state = _colored(f"{MARKS[look]} {verdict.exercise:<{width}}  {verdict.state:<9}", look)
+        state = _colored(f"{MARKS[verdict.look]} {verdict.exercise:<{width}}  {verdict.look:<9}", verdict.look)
         lines.append(f"  {state}  {_summary(verdict)}".rstrip())
     for verdict in verdicts:
-        if verdict.state == "wrong" or verdict.shortcut:
+        if verdict.look in ("wrong", "shortcut"):
             lines += ["", card_text(verdict)]
-    counts = [(state, sum(verdict.state == state for verdict in verdicts)) for state in ("right", "wrong", "unwritten")]
-    return "\n".join([*lines, "", ", ".join(f"{count} {state}" for state, count in counts if count)])
+    counts = [(look, sum(verdict.look == look for verdict in verdicts)) for look in MARKS]
+    return "\n".join([*lines, "", ", ".join(f"{count} {look}" for look, count in counts if count)])
 
 
 def _summary(verdict: Verdict) -> str:
@@ -129,7 +127,7 @@ def _summary(verdict: Verdict) -> str:
         return ""
     if verdict.state == "right":
         return f"{count} of {count} checks, {verdict.seconds:.2f} s"
-    return f"{len(verdict.failed)} of {count} checks failed" if verdict.failed else "could not be checked"
+    return f"{verdict.missed} of {count} checks not passed" if verdict.failed else "could not be checked"
 
 
 def _colored(text: str, look: str) -> str:

@@ -25,7 +25,8 @@ SECONDS_TO_START = 120
 LAB_SETTINGS = {  # defaults: what learners set in JupyterLab themselves comes first
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/filebrowser-extension:browser": {"showLastModifiedColumn": False},  # whole names fit in
-    "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineNumbers": True}},  # cards speak of "line 3"
+    # cards speak of "line 3", and no line of an exercise may be cut off at the right
+    "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineNumbers": True, "lineWrap": True}},
 }
 
 

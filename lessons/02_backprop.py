@@ -186,7 +186,7 @@ show_graph(out)
 #
 # Inside your function: `order, seen = [], set()`, and a `def visit(node)` that returns at once if `node in seen`, adds it
 # to `seen`, visits each of `node.parents`, and ends with `order.append(node)`. Call it for each of the `outputs`. A set
-# answers "seen?" at once; a list has to be searched, which takes minutes in the training below.
+# answers "seen?" at once; a list has to be searched, which makes the training below several times slower.
 # </details>
 
 # %% tags=["exercise"]
@@ -353,7 +353,7 @@ for name, engine, slope in zip("abcd", gradient, slopes, strict=True):
 print("every relative error below 1e-7:", max(errors) < 1e-7)
 
 # %% [markdown]
-# The engine is right, to more digits than are printed. Keep the habit: measure every backward pass that you write by hand.
+# The engine is right. Keep the habit: measure every backward pass that you write by hand.
 #
 # ## From scores to a loss
 #
@@ -363,7 +363,8 @@ print("every relative error below 1e-7:", max(errors) < 1e-7)
 # $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad \ell = -\log p_y = \log \sum_j e^{z_j} - z_y, \qquad
 #   \frac{\partial \ell}{\partial z_k} = \frac{e^{z_k}}{\sum_j e^{z_j}} - [k = y] = p_k - [k = y]$$
 #
-# Every score is pushed down by its probability, the true one up by what it lacks.
+# The slope is the chain rule: $e^{z_k}$ moves the sum, the logarithm divides by it. Every score is pushed down by its
+# probability, the true one up.
 #
 # **Predict.** The scores are 2, 1, −1 and the true class is 0: which slope is negative? And what becomes of the sum of
 # exponentials if the scores are 1000 and 999?

@@ -4,9 +4,9 @@ import re
 import textwrap
 from html import escape
 
-from course_lib.exercises.verdict import Outcome, Verdict
+from course_lib.exercises.verdict import MARKS, Outcome, Verdict
 
-MARKS = {True: "✓", False: "✗", None: "–"}
+CHECK_MARKS = {True: "✓", False: "✗", None: "–"}
 LOOKS = {  # accent, background; text stays dark on light in both of JupyterLab's themes, at 4.5:1 or better
     "right": ("#1a7f4b", "#eef8f2"),
     "shortcut": ("#8a5a00", "#fdf6e3"),
@@ -30,14 +30,13 @@ def headline(verdict: Verdict) -> str:
     if verdict.state == "unwritten":
         part = f" ({', '.join(verdict.unwritten)})" if verdict.unwritten not in ([], [name]) else ""
         return f"{name} is still unwritten{part}. The reference stands in, so the lesson goes on: come back any time."
-    if verdict.state == "right" and verdict.shortcut:
+    if verdict.look == "shortcut":
         return f"{name} is right, but it calls {verdict.shortcut}, which is what you were to build."
     if verdict.state == "right":
         return f"{name} is right: {count} of {count} checks in {verdict.seconds:.2f} s."
     if not verdict.failed:
         return f"{name} could not be checked."
-    missed = sum(outcome.passed is not True for outcome in verdict.outcomes)
-    return f"{name} is not right yet: {missed} of {count} checks not passed."
+    return f"{name} is not right yet: {verdict.missed} of {count} checks not passed."
 
 
 def advice(verdict: Verdict) -> str:
@@ -47,7 +46,7 @@ def advice(verdict: Verdict) -> str:
             "The hints above the cell climb in small steps. To read on with the reference, run "
             f'`borrow("{verdict.exercise}")` in a cell of its own.'
         )
-    if verdict.state == "right" and verdict.shortcut:
+    if verdict.look == "shortcut":
         return "It counts as practice, not as solved: try it without."
     return ""
 
@@ -65,8 +64,8 @@ def details(outcome: Outcome) -> list[tuple[str, str]]:
 
 def card_text(verdict: Verdict) -> str:
     """The card for a terminal."""
-    state = _look(verdict)
-    mark = {"right": "✓", "shortcut": "!", "wrong": "✗", "unwritten": "○"}[state]
+    state = verdict.look
+    mark = MARKS[state]
     lines = [f"{mark} {headline(verdict)}"]
     if state == "unwritten":
         return lines[0]
@@ -74,7 +73,8 @@ def card_text(verdict: Verdict) -> str:
     shown = _detailed(verdict)
     for outcome in _listed(verdict):
         lines.append(
-            f"    {MARKS[outcome.passed]} {outcome.demand}" + ("" if outcome.passed is not None else " (not reached)")
+            f"    {CHECK_MARKS[outcome.passed]} {outcome.demand}"
+            + ("" if outcome.passed is not None else " (not reached)")
         )
         if outcome is shown:
             lines += [_wrap(text, f"        {label}: ") for label, text in details(outcome)]
@@ -85,10 +85,10 @@ def card_text(verdict: Verdict) -> str:
 
 def card_html(verdict: Verdict) -> str:
     """The card for a notebook. A wrong answer is announced by screen readers at once, the others politely."""
-    state = _look(verdict)
+    state = verdict.look
     accent, background = LOOKS[state]
     role = "alert" if state == "wrong" else "status"
-    mark = {"right": "✓", "shortcut": "!", "wrong": "✗", "unwritten": "○"}[state]
+    mark = MARKS[state]
     bold, _, rest = headline(verdict).partition(". ")
     parts = [
         f'<div style="{ROW};color:{INK}"><b aria-hidden="true" style="{MARK};color:{accent}">{mark}</b><span>'
@@ -106,10 +106,6 @@ def card_html(verdict: Verdict) -> str:
     )
 
 
-def _look(verdict: Verdict) -> str:
-    return "shortcut" if verdict.state == "right" and verdict.shortcut else verdict.state
-
-
 def _detailed(verdict: Verdict) -> Outcome | None:
     """The failed check to show in full: the first one; the others most often fail for the same reason."""
     return next((outcome for outcome in verdict.outcomes if outcome.passed is False), None)
@@ -125,7 +121,7 @@ def _check_list(verdict: Verdict) -> str:
     for outcome in _listed(verdict):
         color = {True: LOOKS["right"][0], False: LOOKS["wrong"][0], None: LOOKS["unwritten"][0]}[outcome.passed]
         said = {True: "passed", False: "failed", None: "not reached"}[outcome.passed]
-        mark = f'<b aria-hidden="true" style="{MARK};color:{color}">{MARKS[outcome.passed]}</b>'
+        mark = f'<b aria-hidden="true" style="{MARK};color:{color}">{CHECK_MARKS[outcome.passed]}</b>'
         demand = f'<span><span style="{HIDDEN}">{said}: </span>{_with_code(outcome.demand)}</span>'
         seen = _seen(outcome) if outcome is shown else ""
         items.append(f'<li style="list-style:none;margin:.1em 0"><div style="{ROW}">{mark}{demand}</div>{seen}</li>')

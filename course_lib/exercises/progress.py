@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from course_lib.errors import CourseError
 from course_lib.exercises.registry import load_lesson
-from course_lib.exercises.verdict import Verdict
+from course_lib.exercises.verdict import MARKS, Verdict
 from course_lib.paths import lessons, state_dir, write_atomically
 
 
@@ -68,7 +68,7 @@ def record(lesson: str, verdict: Verdict) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry["attempts"] += 1
         entry["last_checked"] = now
-        if verdict.state == "right" and not verdict.shortcut:
+        if verdict.look == "right":
             entry["state"] = "right"
             entry.setdefault("first_right", now)
         elif verdict.state == "right" and entry["state"] != "right":
@@ -109,13 +109,12 @@ def overview() -> list[tuple[str, list[tuple[str, str]]]]:
 
 def progress_text() -> str:
     """The overview as text."""
-    marks = {"right": "✓", "shortcut": "!", "wrong": "✗", "unwritten": "○"}
     lines = []
     for stem, exercises in overview():
         solved = sum(state == "right" for _, state in exercises)
         lines.append(f"{stem}  {solved} of {len(exercises)} solved")
         lines += [
-            f"    {marks[state]} {name}" + ("  (solved with the library's own function)" if state == "shortcut" else "")
+            f"    {MARKS[state]} {name}" + ("  (solved with the library's own function)" if state == "shortcut" else "")
             for name, state in exercises
         ]
     return "\n".join(lines)

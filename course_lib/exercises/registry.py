@@ -5,6 +5,7 @@ import inspect
 import re
 import sys
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -51,7 +52,7 @@ def find_exercise(name: str) -> Exercise:
     """The exercise of this name; names are unique over the whole course.
 
     Raises:
-        CourseError: no lesson has such an exercise; the message names similar ones.
+        CourseError: no lesson has such an exercise; the message names a similar one, or all.
     """
     pattern = re.compile(rf"^(?:def|class) {re.escape(name)}\b", re.MULTILINE)
     for lesson in lessons():
@@ -59,10 +60,10 @@ def find_exercise(name: str) -> Exercise:
             exercises = load_lesson(lesson.name).exercises
             if name in exercises:
                 return exercises[name]
-    raise CourseError(
-        f"There is no exercise called '{name}'. An exercise keeps the name that its cell came with: undo the renaming, "
-        "or take @exercise off a function of your own."
-    )
+    there = [other for lesson in lessons() for other in load_lesson(lesson.name).exercises]
+    similar = get_close_matches(name, there, n=1)
+    meant = f"Did you mean '{similar[0]}'? " if similar else f"The exercises are: {', '.join(there)}. "
+    raise CourseError(f"There is no exercise called '{name}'. {meant}An exercise keeps the name that it came with.")
 
 
 @lru_cache(maxsize=64)

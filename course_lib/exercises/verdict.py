@@ -13,6 +13,8 @@ from course_lib.exercises.registry import Exercise
 from course_lib.exercises.scenario import Run, run_scenario
 from course_lib.exercises.shortcuts import shortcut_used
 
+MARKS = {"right": "✓", "shortcut": "!", "wrong": "✗", "unwritten": "○"}
+
 
 @dataclass
 class Outcome:
@@ -53,6 +55,16 @@ class Verdict:
     @property
     def diagnosis(self) -> Diagnosis | None:
         return self.diagnoses[0] if self.diagnoses else None
+
+    @property
+    def look(self) -> str:
+        """The state, but "shortcut" for a right answer that called the library: one that does not count as solved."""
+        return "shortcut" if self.shortcut else self.state
+
+    @property
+    def missed(self) -> int:
+        """How many checks were not passed, because they failed or because they were not reached."""
+        return sum(outcome.passed is not True for outcome in self.outcomes)
 
     @property
     def failed(self) -> list[str]:

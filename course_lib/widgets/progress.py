@@ -7,8 +7,8 @@ import ipywidgets
 from course_lib.errors import CourseError
 from course_lib.exercises.cards import HIDDEN, INK, LOOKS
 from course_lib.exercises.progress import overview
+from course_lib.exercises.verdict import MARKS
 
-MARKS = {"right": "✓", "shortcut": "!", "wrong": "✗", "unwritten": "○"}
 WORDS = {
     "right": "solved",
     "shortcut": "solved with the library's own function",
