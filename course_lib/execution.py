@@ -87,9 +87,9 @@ class _Execution:
                 self._run(statement, cell)
 
     def _run(self, statement: ast.stmt, cell: PythonCell) -> None:
-        if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
-            self._future |= sum(getattr(__future__, alias.name).compiler_flag for alias in statement.names)
         try:
+            if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+                self._future |= sum(getattr(__future__, alias.name).compiler_flag for alias in statement.names)
             code = compile(ast.Module([statement], []), cell.filename, "exec", self._future, dont_inherit=True)
             with time_limit(SECONDS_PER_STATEMENT):
                 exec(code, self._namespace)
@@ -127,7 +127,7 @@ class _Execution:
         frames = traceback.extract_tb(error.__traceback__)
         own_lines = [frame.lineno for frame in frames if frame.filename == cell.filename]
         place = cell.place(own_lines[-1] if own_lines else statement.lineno)
-        what = f"{type(error).__name__}: {error}"
+        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         if isinstance(error, TimeIsUp):
             what = f"stopped after {SECONDS_PER_STATEMENT:g} s"
         if self._is_answer(statement):

@@ -125,6 +125,8 @@ def random_affine(
     """
     if not 0 <= zoom < 1 or not 0 <= shear < math.pi / 2:
         raise ValueError(f"zoom is {zoom} and shear {shear}, but zoom must be in [0, 1) and shear in [0, pi / 2).")
+    if len(images) == 0:  # a process's share of a short last batch; affine_grid refuses it
+        return images.clone()
     right, down, larger, slant = (2 * _uniform(images, generator) - 1 for _ in range(4))  # each in [-1, 1)
     scale = 1 / (1 + zoom * larger)  # a matrix says where each output pixel looks: it zooms out to zoom in
     matrices = images.new_zeros(len(images), 2, 3)

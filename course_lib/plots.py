@@ -143,11 +143,13 @@ def show_images(images, *, titles=None, alt, columns=None):
     figure, grid = plt.subplots(rows, columns, figsize=(columns * side, rows * (side + title_height)), squeeze=False)
     low = min(picture.min() for picture in pictures)
     high = max(picture.max() for picture in pictures)
-    for axes in grid.flat:
-        axes.axis("off")
     for axes, picture, title in zip(grid.flat, pictures, titles, strict=False):
         axes.imshow(picture, vmin=low, vmax=high)
         axes.set_title(title, fontsize=9, fontweight="normal", pad=4)
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(visible=True, color=GRID)  # a white picture has an edge too
+    for axes in grid.flat[len(pictures) :]:
+        axes.axis("off")
     show(figure, alt=alt)
 
 

@@ -100,6 +100,7 @@ def plain_python(source: str) -> str:
 
     A cell that is not Python at all (`%%bash`) becomes empty; what can't be translated stays as it is.
     """
+    source = source.replace("\0", "")  # with one of these Python's parser gives up altogether
     lines = source.splitlines()
     start = _first_written(lines)
     if start < len(lines) and lines[start].startswith("%%"):

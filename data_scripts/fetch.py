@@ -127,11 +127,6 @@ def _the_right_one(file: KnownFile, paths: list[Path]) -> Path:
     )
 
 
-def is_archive(path: Path) -> bool:
-    """Whether a path is a file that `unpack` can open."""
-    return path.is_file() and (tarfile.is_tarfile(path) or zipfile.is_zipfile(path))
-
-
 def unpack(archive: Path, folder: Path) -> Path:
     """Unpack a tar or zip archive into a new folder. Only files and folders that stay inside are taken; no links.
 
@@ -159,7 +154,8 @@ def unpack(archive: Path, folder: Path) -> Path:
         if isinstance(error, OSError) and error.errno in OUT_OF_SPACE:
             raise CourseError(f"No space left to unpack {archive.name} into {folder.parent}. Free some.") from error
         if isinstance(error, DAMAGE):
-            raise CourseError(f"{archive} is truncated or can't be read ({error}). Download it again.") from error
+            reason = str(error).partition("\n")[0].rstrip(":")
+            raise CourseError(f"{archive} is truncated or can't be read ({reason}). Download it again.") from error
         raise
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from course_lib.datasets import hold_out
-from data_scripts.fetch import KnownFile, collect, download, is_archive, unpack
+from data_scripts.fetch import KnownFile, collect, download, unpack
 
 MIRRORS = [
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -59,7 +59,7 @@ def read_idx_pairs(
     if source is None:
         paths = download(files, mirrors=mirrors, folder=workspace)
     else:
-        paths = collect(files, source=unpack(source, workspace / "unpacked") if is_archive(source) else source)
+        paths = collect(files, source=unpack(source, workspace / "unpacked") if source.is_file() else source)
     return {
         name: (read_idx(paths[images.name]).unsqueeze(1), read_idx(paths[labels.name]).long())
         for name, (images, labels) in pairs.items()

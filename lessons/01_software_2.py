@@ -41,7 +41,7 @@ print(describe_device())
 bundle = load_digits()  # E. Alpaydin and C. Kaynak, 1998, doi:10.24432/C50P49, CC BY 4.0
 digits = torch.tensor(bundle.images / 16, dtype=torch.float32)  # (1797, 8, 8)
 labels = torch.tensor(bundle.target)  # (1797,)
-show_images(digits[:10], titles=labels[:10].tolist(), alt="Ten handwritten digits, 0 to 9, coarse but legible.")
+show_images(digits[:10], titles=labels[:10].tolist(), alt="Ten handwritten digits, 0 to 9.")
 
 # %% [markdown]
 # You read them at once. Now explain to a computer how you did it.
@@ -69,7 +69,7 @@ print("mean ink of 0 to 9:", " ".join(f"{ink:.1f}" for ink in mean_ink))
 # NBVAL_CHECK_OUTPUT
 def find_holes(image):
     """How many holes a digit has, and how many squares they cover together."""
-    paper = np.pad(image.numpy() < 0.3, 1, constant_values=True)  # a frame of paper joins all of the outside
+    paper = np.pad(image.numpy() < 0.3, 1, constant_values=True)  # with a frame of paper
     patches, count = ndimage.label(paper)  # numbers the patches; the outside is number 1
     return count - 1, int((patches > 1).sum())
 
@@ -91,7 +91,8 @@ sevens = digits[(labels == 7) & (holes == 1)][:8]
 show_images(sevens, alt="Eight sevens whose bar and stem close a small loop.")
 
 # %% [markdown]
-# Only 40% of the eights have two holes, fours are closed or open as their writers please, and 22% of the sevens have a hole: here are some.
+# Only 40% of the eights have two holes, fours are closed or open as their writers please, and 22% of the sevens have one
+# hole: the eight above, for example.
 #
 # So you patch. A 0 has a *large* hole. A 6 has little ink at the upper right, a 9 at the lower left, and a 4 stands on a thin foot. 2, 3 and 7
 # are empty at the upper left; 5 and 9 have a roof. What no rule wants is taken for a 1. Each threshold is found by trying.
@@ -131,7 +132,8 @@ def read_without_hole(image):
 def read_by_rules(images):
     """The whole program: which digits are these? Shape `(n, 8, 8)` -> `(n,)`."""
     found = [(image, *find_holes(image)) for image in images]
-    return torch.tensor([read_with_hole(*digit) if digit[1] else read_without_hole(digit[0]) for digit in found])
+    digits = [read_with_hole(*it) if it[1] else read_without_hole(it[0]) for it in found]
+    return torch.tensor(digits)
 
 
 # %% [markdown]
@@ -164,13 +166,13 @@ def accuracy(batches):
     """The share of right predictions, over all batches together.
 
     Args:
-        batches: pairs `(predictions, labels)`: two int64 tensors of shape `(batch,)`. The last batch may be shorter
-            than the others. They may come from a generator, so walk through them once.
+        batches: pairs `(predictions, labels)`: two int64 tensors of shape `(batch,)`. The last batch
+            may be shorter than the others. They may come from a generator: walk through them once.
 
     Returns:
         A number from 0 to 1.
 
-    Example: of `[(tensor([7, 7]), tensor([7, 1])), (tensor([3]), tensor([3]))]`, 2 of 3 are right: 0.6667.
+    Example: `[(tensor([7, 7]), tensor([7, 1])), (tensor([3]), tensor([3]))]` gives 2 of 3, 0.6667.
     """
     ...  # your code here
 
@@ -218,19 +220,22 @@ def confusion_matrix(predictions, labels, *, num_classes):
     Args:
         predictions: the classes that were read, int64, shape `(n,)`.
         labels: the true classes, int64, shape `(n,)`.
-        num_classes: classes are numbered from 0 to `num_classes - 1`; some of them may not occur.
+        num_classes: classes are numbered from 0 to `num_classes - 1`; some may not occur.
 
     Returns:
-        Counts, int64, shape `(num_classes, num_classes)`. Row = true class, column = predicted class.
+        Counts, int64, shape `(num_classes, num_classes)`: the row is the true class, the column
+        the predicted one.
 
-    Example: labels `[0, 1, 1, 1]` read as `[0, 1, 0, 0]` give `[[1, 0], [2, 1]]`: two ones were taken for zeros.
+    Example: labels `[0, 1, 1, 1]` read as `[0, 1, 0, 0]` give `[[1, 0], [2, 1]]`: two ones were
+        taken for zeros.
     """
     ...  # your code here
 
 
 # %%
 matrix = confusion_matrix(by_rules, labels, num_classes=10)
-show(plot_confusion(matrix, title="Rules, all digits"), alt=f"Errors nearly everywhere; {matrix[1, 4]} ones read as 4.")
+axes = plot_confusion(matrix, title="Rules, all digits")
+show(axes, alt=f"Errors nearly everywhere; {matrix[1, 4]} ones are read as 4.")
 print(f"ones: {matrix[1, 1]} right, {matrix[1, 4]} read as 4; fours: {matrix[4, 4]} right")
 
 # %% [markdown]
@@ -275,19 +280,21 @@ print(f"ones: {matrix[1, 1]} right, {matrix[1, 4]} read as 4; fours: {matrix[4, 
 # %% tags=["exercise"]
 @exercise
 def stratified_split(images, labels, *, fractions=(0.6, 0.2, 0.2), seed=0):
-    """Split a collection at random into parts that share no picture and hold every class in the same proportion.
+    """Split at random into parts that share no picture and hold each class in proportion.
 
     Args:
-        images: shape `(n, height, width)`. The same picture may stand in several rows; it has the same label there.
+        images: shape `(n, height, width)`. The same picture may stand in several rows; its label
+            is the same there.
         labels: the classes, int64, shape `(n,)`, in any order, often sorted.
         fractions: the size of each part; they add up to 1.
         seed: the same seed gives the same split, another seed another one.
 
     Returns:
-        One int64 tensor of row numbers for each part. Each row stands in exactly one part, rows with the same picture
-        stand in the same part, and each part holds its fraction of every class, give or take a picture.
+        One int64 tensor of row numbers for each part. Each row stands in exactly one part, rows
+        with the same picture stand in the same part, and each part holds its fraction of every
+        class, give or take a picture.
 
-    Example: with 10 zeros and 20 ones, all different, the parts hold 6 and 12, 2 and 4, 2 and 4 of them.
+    Example: of 10 zeros and 20 ones, all different, the parts hold 6 and 12, 2 and 4, 2 and 4.
     """
     ...  # your code here
 
@@ -326,8 +333,8 @@ print("your split, no better than a guess:", memorizer_score(known, asked) < 0.1
 # **Predict.** One line of arithmetic against thirty lines of rules: who reads more of the test digits?
 
 # %%
-means = torch.stack([digits[train][labels[train] == digit].mean(dim=0) for digit in range(10)])  # (10, 8, 8)
-show_images(means, titles=range(10), alt="Ten blurred digits: the means of all training zeros, ones, and so on.")
+means = torch.stack([digits[train][labels[train] == digit].mean(dim=0) for digit in range(10)])
+show_images(means, titles=range(10), alt="Ten blurred digits: the mean 0, the mean 1, and so on.")
 
 
 def read_by_means(images):
@@ -352,7 +359,8 @@ print(f"rules {rules_score:.0%}, means {means_score:.0%}")
 def train_network(images, labels, *, hidden=64, seed=0):
     """Search for numbers that turn these images into these labels."""
     torch.manual_seed(seed)
-    network = nn.Sequential(nn.Flatten(), nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, 10))
+    layers = nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, 10)
+    network = nn.Sequential(nn.Flatten(), *layers)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     for _ in range(20):  # times through the data
         for rows in torch.randperm(len(images)).split(64):
@@ -375,8 +383,10 @@ def score(network, rows):
     return accuracy([(network(digits[rows]).argmax(dim=1), labels[rows])])
 
 
-networks = {hidden: train_network(digits[train], labels[train], hidden=hidden) for hidden in (4, 16, 64)}
-print("validation:", {hidden: f"{score(network, validation):.0%}" for hidden, network in networks.items()})
+networks = {}
+for hidden in (4, 16, 64):
+    networks[hidden] = train_network(digits[train], labels[train], hidden=hidden)
+    print(f"{hidden:2d} in the middle, validation: {score(networks[hidden], validation):.0%}")
 print("numbers in the widest:", sum(weights.numel() for weights in networks[64].parameters()))
 
 # %% [markdown]
@@ -390,11 +400,12 @@ def read_by_network(images):
     return networks[64](images).argmax(dim=1)
 
 
+exam = {"Means": read_by_means, "Network": read_by_network}
 figure, panels = plt.subplots(1, 2, figsize=(8.4, 4.6))
-for name, read, axes in zip(("means", "network"), (read_by_means, read_by_network), panels, strict=True):
+for axes, (title, read) in zip(panels, exam.items(), strict=True):
     matrix = confusion_matrix(read(digits[test]), labels[test], num_classes=10)
-    plot_confusion(matrix, title=f"{name.capitalize()}, test digits", axes=axes)
-show(figure, alt="Means: a dark diagonal with some errors beside it. Network: hardly anything but the diagonal.")
+    plot_confusion(matrix, title=f"{title}, test digits", axes=axes)
+show(figure, alt="Means: a diagonal with errors beside it. Network: hardly any errors.")
 network_score = score(networks[64], test)
 print(f"rules {rules_score:.0%}, means {means_score:.0%}, network {network_score:.0%}")
 
@@ -409,7 +420,7 @@ print(f"rules {rules_score:.0%}, means {means_score:.0%}, network {network_score
 odd_or_even = train_network(digits[train], labels[train] % 2)
 odd_score = accuracy([(odd_or_even(digits[test]).argmax(dim=1), labels[test] % 2)])
 print("rules < means < network:", rules_score < means_score < network_score)
-print("network, more than 90%:", network_score > 0.9, "· odd or even, more than 90%:", odd_score > 0.9)
+print("more than 90% right:", network_score > 0.9, "· odd or even:", odd_score > 0.9)
 
 # %% [markdown]
 # Not one line: `% 2` changed the *data*, and the same search found another program. That is the shift.
@@ -423,10 +434,10 @@ print("network, more than 90%:", network_score > 0.9, "· odd or even, more than
 # better?
 
 # %%
-swap, noise = {"inverted": True}, {"noise": 0.4}
-alterations = {"as scanned": {}, "1 right": {"right": 1}, "1 down": {"down": 1}, "swapped": swap, "noise": noise}
+right, down, swap, noise = {"right": 1}, {"down": 1}, {"inverted": True}, {"noise": 0.4}
+alterations = {"as scanned": {}, "1 right": right, "1 down": down, "swapped": swap, "noise": noise}
 threes = [alter(digits[3], **options) for options in alterations.values()]
-show_images(threes, titles=alterations, columns=5, alt="The same 3: as scanned, moved, swapped, in noise.")
+show_images(threes, titles=alterations, alt="The same 3: as scanned, moved, swapped, in noise.")
 
 
 def scores(read):
@@ -451,22 +462,24 @@ for name, read in readers.items():
 
 # %%
 # NBVAL_CHECK_OUTPUT
-shown = [{}, {"right": 1}, {"right": -1}, swap, noise]
+shown = [{}, right, {"right": -1}, swap, noise]
 more_digits = torch.cat([alter(digits[train], **options) for options in shown])
 retrained = train_network(more_digits, labels[train].repeat(len(shown)))
-after = dict(zip(alterations, scores(lambda images: retrained(images).argmax(dim=1)), strict=True))
+retrained_scores = scores(lambda images: retrained(images).argmax(dim=1))
+after = dict(zip(alterations, retrained_scores, strict=True))
 print("swapped, more than 80% right:", after["swapped"] > 0.8)
 print("one pixel down, still less than 60%:", after["1 down"] < 0.6)
 
 # %%
-table = {name: scores(read) for name, read in readers.items()} | {"retrained": list(after.values())}
+table = {name: scores(read) for name, read in readers.items()} | {"retrained": retrained_scores}
 figure, axes = plt.subplots(figsize=(7.5, 3.4))
 for place, (name, row) in enumerate(table.items()):
     axes.bar(np.arange(5) + 0.2 * place - 0.3, row, width=0.18, label=name)
 axes.axhline(0.1, color="black", linewidth=1, linestyle="--", label="a guess")
-axes.set(title="Accuracy on altered validation digits", ylabel="accuracy", xticks=range(5), xticklabels=alterations)
+axes.set(title="Accuracy on altered validation digits", xlabel="alteration", ylabel="accuracy")
+axes.set_xticks(range(5), alterations)
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-show(figure, alt="Four bars for each alteration: the retrained network's is high everywhere except at one pixel down.")
+show(figure, alt="Four bars for each alteration. Retrained is high everywhere except at 1 down.")
 print("retrained:", ", ".join(f"{name} {share:.0%}" for name, share in after.items()))
 
 # %% [markdown]
@@ -478,10 +491,10 @@ print("retrained:", ", ".join(f"{name} {share:.0%}" for name, share in after.ite
 # Choose a digit, move it, add noise. Can you find one that the means read correctly while the network is wrong, *and sure of it*?
 
 # %%
-pair = {"network": networks[64], "retrained": retrained}
-with_odds = readers | {name: nn.Sequential(network, nn.Softmax(dim=1)) for name, network in pair.items()}
-print(describe_digit(alter(digits[3], down=1), labels[3], with_odds))  # the explorer below, in words
-explore_digits(digits[validation], labels[validation], with_odds)
+odds = nn.Softmax(dim=1)  # how sure a network is of each digit
+sure = {"network": nn.Sequential(networks[64], odds), "retrained": nn.Sequential(retrained, odds)}
+print(describe_digit(alter(digits[3], down=1), labels[3], readers | sure))  # the same in words
+explore_digits(digits[validation], labels[validation], readers | sure)
 
 # %% [markdown]
 # ## What to remember

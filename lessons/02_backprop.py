@@ -16,9 +16,10 @@ from functools import partial
 
 import matplotlib.pyplot as plt
 import torch
+from IPython.display import display
 from sklearn.datasets import make_moons
 
-from course_lib.exercises import exercise
+from course_lib.exercises import borrow, exercise
 from course_lib.plots import PALETTE, show
 from course_lib.widgets.graph import GraphStepper, show_graph, trace_graph
 
@@ -140,21 +141,20 @@ def backward_rule(operation, inputs, output, upstream):
 # Walk through the graph with your rule: forwards with numbers, then backwards with gradients. What the rule passes on
 # stands on the edges. Below the widget, the same walk is printed in words.
 #
-# **Predict** before you press *Step*: which of the four leaves ends with the largest gradient? And what does $e$ end with,
+# **Predict.** Before you press *Step*: which of the four leaves ends with the largest gradient? And what does $e$ end with,
 # which is used twice?
 
 # %%
-GraphStepper(loss, backward_rule)
-
-# %%
+display(GraphStepper(loss, backward_rule))
 trace_graph(loss, backward_rule)  # the same walk in words
 
 # %% [markdown]
 # The slope at $w$ is 12, as measured. And $e$ is used twice, so it is pushed twice: 2 along one edge and 2 along the other
 # make 4. Where a number takes several ways to the loss, a nudge travels along all of them: **gradients add up**.
 #
-# So a node may speak only after it has heard from all nodes that use it. **Predict:** in the next graph, may $h$ pass its
-# gradient on as soon as `out` has been asked?
+# So a node may speak only after it has heard from all nodes that use it.
+#
+# **Predict.** In the next graph, may $h$ pass its gradient on as soon as `out` has been asked?
 
 # %%
 a, b = Value(0.5, label="a"), Value(-1.0, label="b")
@@ -248,7 +248,7 @@ def backpropagate(order, rule):
 # Three small functions make an engine: clear what an earlier pass has left, set the slope of the loss with respect to itself,
 # which is 1, and go back.
 #
-# **Predict** the gradients of `a` and `b` in the last graph, or at least their signs: $h = ab$ is negative, and `out` grows with $h$.
+# **Predict.** Which signs have the gradients of `a` and `b` in the last graph? `out` grows with $h = ab$.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -269,8 +269,9 @@ print([f"{node.label}: {node.grad:.3f}" for node in (h, a, b)])
 #
 # ## Trust, but measure
 #
-# A wrong gradient seldom crashes; it only learns badly. So measure: nudge, and compare. **Predict** for
-# $\tanh$ at 0.7: which nudge gives the best slope, 0.1, 0.00001 or 0.0000000000001?
+# A wrong gradient seldom crashes; the network only learns badly. So measure: nudge, and compare.
+#
+# **Predict.** For the slope of $\tanh$ at 0.7, which nudge is the best: 0.1, 0.00001 or 0.0000000000001?
 
 # %%
 steps = [10.0**-k for k in range(1, 15)]
@@ -331,22 +332,21 @@ def gradient_check(function, point, gradient, *, step=1e-5):
 
 
 # %% [markdown]
-# An expression with all six operations and with shared nodes, built by a function that takes `Value`s. **Predict:** how many
-# digits will the engine and the measured slopes have in common?
+# An expression with all six operations and with shared nodes.
+#
+# **Predict.** How many digits will the engine and the measured slopes have in common?
 
 # %%
+# NBVAL_CHECK_OUTPUT
 def tangle(a, b, c, d):
     e = tanh(a * b + c) + a
     return relu(e * d) * exp(b) + log(e * e + Value(1.0)) * e
 
 
-leaves = [Value(0.8), Value(-0.6), Value(1.1), Value(1.7)]
+point = [0.8, -0.6, 1.1, 1.7]
+leaves = [Value(number) for number in point]
 backward(tangle(*leaves))
 gradient = [leaf.grad for leaf in leaves]
-
-# %%
-# NBVAL_CHECK_OUTPUT
-point = [leaf.data for leaf in leaves]
 slopes, errors = gradient_check(lambda numbers: tangle(*map(Value, numbers)).data, point, gradient)
 for name, engine, slope in zip("abcd", gradient, slopes, strict=True):
     print(f"{name}   engine {engine:8.5f}   measured {slope:8.5f}")
@@ -357,14 +357,16 @@ print("every relative error below 1e-7:", max(errors) < 1e-7)
 #
 # ## From scores to a loss
 #
-# A classifier ends in scores $z_k$ of any size, one per class: *logits*. **Softmax** makes probabilities of them, and
-# **cross-entropy** asks how surprising the true class $y$ is:
+# A classifier ends in scores $z_k$, one per class: *logits*. **Softmax** makes probabilities of them, and **cross-entropy**
+# asks how surprising the true class $y$ is:
 #
 # $$p_k = \frac{e^{z_k}}{\sum_j e^{z_j}}, \qquad \ell = -\log p_y = \log \sum_j e^{z_j} - z_y, \qquad
 #   \frac{\partial \ell}{\partial z_k} = \frac{e^{z_k}}{\sum_j e^{z_j}} - [k = y] = p_k - [k = y]$$
 #
-# Every score is pushed down by its probability, the true one up by what it lacks. **Predict** for the scores 2, 1, −1 and the true
-# class 0: which slope is negative? Does the engine agree with the formula?
+# Every score is pushed down by its probability, the true one up by what it lacks.
+#
+# **Predict.** The scores are 2, 1, −1 and the true class is 0: which slope is negative? And what becomes of the sum of
+# exponentials if the scores are 1000 and 999?
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -375,23 +377,12 @@ backward(log(total) + scores[0] * Value(-1.0))
 for k, z in enumerate(scores):
     probability = math.exp(z.data) / total.data
     print(f"class {k}: p = {probability:.3f}   engine {z.grad:6.3f}   formula {probability - (k == 0):6.3f}")
+print("log of the sum for 1000 and 999:", torch.tensor([1000.0, 999.0]).exp().sum().log().item())
 
 # %% [markdown]
-# Only the true class has a negative slope, and all slopes sum to zero: what one class gains, the others lose.
-#
-# **Predict.** Nothing keeps scores small. What becomes of this loss at a score of 1000?
-
-# %%
-# NBVAL_CHECK_OUTPUT
-try:
-    log(exp(Value(1000.0)) + exp(Value(999.0)))
-except OverflowError:
-    print("Python gives up: OverflowError")
-print("torch goes on with", torch.tensor([1000.0, 999.0]).exp().sum().log().item())
-
-# %% [markdown]
-# $e^{1000}$ is beyond any floating-point number, though the answer, about 1000.3, is harmless. The cure: only differences of
-# scores matter, so subtract the largest, $m$, first.
+# Engine and formula agree. Only the true class has a negative slope, and the slopes sum to zero: what one class gains, the
+# others lose. But $e^{1000}$ is beyond any floating-point number, although the answer, about 1000.3, is harmless. Only
+# differences of scores matter, so subtract the largest, $m$, first:
 #
 # $$\log \sum_j e^{z_j} = m + \log \sum_j e^{z_j - m}$$
 #
@@ -439,7 +430,9 @@ def softmax_cross_entropy(logits, labels):
 # ## A network that learns with your functions
 #
 # Two moons, 100 points to learn from and 100 kept aside; no straight line separates them. The network: two inputs, 16
-# hidden neurons with tanh, two scores. Each parameter is a `Value`. **Predict:** how many are there?
+# hidden neurons with tanh, two scores. A neuron is a weighted sum, a layer is a list of neurons, a parameter is a `Value`.
+#
+# **Predict.** How many parameters are there?
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -450,17 +443,6 @@ def make_neuron(num_inputs):
     return [Value(rng.gauss(0, 1 / math.sqrt(num_inputs))) for _ in range(num_inputs)], Value(0.0)
 
 
-rng = random.Random(0)
-hidden_layer = [make_neuron(2) for _ in range(16)]
-output_layer = [make_neuron(16) for _ in range(2)]
-parameters = [value for weights, bias in hidden_layer + output_layer for value in [*weights, bias]]
-print(len(parameters), "parameters")
-
-# %% [markdown]
-# 16 neurons with 2 weights and a bias, and 2 neurons with 16 weights and a bias. The forward pass is short: a neuron is
-# a weighted sum, a layer is a list of neurons.
-
-# %%
 def neuron(inputs, weights, bias):
     return sum((weight * value for weight, value in zip(weights, inputs, strict=True)), start=bias)
 
@@ -471,11 +453,16 @@ def network(point):
     return [neuron(hidden, *its) for its in output_layer]
 
 
+rng = random.Random(0)
+hidden_layer, output_layer = [make_neuron(2) for _ in range(16)], [make_neuron(16) for _ in range(2)]
+parameters = [value for weights, bias in hidden_layer + output_layer for value in [*weights, bias]]
+print(len(parameters), "parameters")
+
 # %% [markdown]
 # ### Exercise 6 · `sgd_step` · difficulty ●○○ · 4 min
 #
-# Gradient descent: every parameter goes a small step against its slope. Your `backpropagate` *adds* to `grad`, so a step has a second
-# duty.
+# 16 neurons with 2 weights and a bias, 2 neurons with 16 weights and a bias. Gradient descent: every one of these parameters
+# goes a small step against its slope. And since `backpropagate` *adds* to `grad`, a step has a second duty.
 #
 # <details><summary>Hint 1: a nudge</summary>
 #
@@ -510,6 +497,8 @@ def sgd_step(parameters, *, learning_rate):
 # %% [markdown]
 # One batch: forwards to the scores, then the loss and its slopes. These slopes are the upstream gradients with which the way
 # back begins. The loss of a batch is the mean of its examples, so each slope is divided by their number.
+#
+# **Predict.** A batch has 20 points. How many nodes has the graph of one step: hundreds, thousands, millions?
 
 # %%
 def loss_and_gradients(batch):
@@ -524,8 +513,10 @@ def loss_and_gradients(batch):
     return losses.mean().item(), len(order)
 
 
-# %% [markdown]
-# **Predict.** A batch has 20 points. How many nodes has the graph of one step: hundreds, thousands, millions?
+def margin(point):
+    first, second = network(point)
+    return second.data - first.data  # positive: class 1
+
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -539,23 +530,14 @@ for batch in batches:
 
 first, last = sum(history[:20]) / 20, sum(history[-20:]) / 20
 print(f"{num_nodes} nodes a step; mean loss of the first 20 steps {first:.2f}, of the last 20 {last:.2f}")
+is_right = (torch.tensor([margin(point) for point in points]) > 0) == (labels == 1)
+print(f"right on {is_right[:100].sum()} of the 100 points it learned from, on {is_right[100:].sum()} of the 100 others")
 
 # %% [markdown]
-# Thousands, built and thrown away 400 times in a few seconds, and the loss has gone down.
+# Thousands of nodes, built and thrown away 400 times in a few seconds. The loss has fallen, and the network is right on 96 of
+# 100 points that it never saw.
 #
-# **Predict.** What shape has the border that 16 tanh neurons draw between the moons? On how many of the 100 points that
-# were kept aside are they right?
-
-# %%
-# NBVAL_CHECK_OUTPUT
-def margin(point):
-    first, second = network(point)
-    return second.data - first.data  # positive: class 1
-
-
-is_right = (torch.tensor([margin(point) for point in points]) > 0) == (labels == 1)
-learned, kept_aside = is_right[:100].sum().item(), is_right[100:].sum().item()
-print(f"right on {learned} of the 100 points it learned from, on {kept_aside} of the 100 others")
+# **Predict.** What shape has the border that 16 tanh neurons draw between the moons?
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
@@ -613,17 +595,15 @@ gaps = [((mine - theirs).abs() / theirs.abs()).max().item() for mine, theirs in 
 print("every parameter agrees to 10 digits:", max(gaps) < 1e-10)
 
 # %% [markdown]
-# They agree: rounding is all that differs. The three lines of torch's loop are what you wrote: `backward` calls the backward
-# rules in reverse topological order and adds to `grad`; `step` goes downhill; `zero_grad` clears, which torch leaves to you.
-# What torch adds is speed: one node for a whole matrix product instead of thousands of numbers.
-
-# %% [markdown]
+# They agree: rounding is all that differs. `backward`, `step` and `zero_grad` are what you wrote; torch adds speed, with one
+# node for a whole matrix product.
+#
 # ## What to remember
 #
 # - A computation is a graph. The **chain rule** turns it round: upstream gradient × local slope.
-# - Where a number is used in several places, its **gradients add up**. Hence `+=`, and hence clearing before the next round.
+# - A number that is used in several places **adds up** its gradients. Hence `+=`, and clearing before the next round.
 # - **Reverse topological order:** a node passes on only what is complete, so one pass gives all slopes.
-# - A wrong gradient is silent. **Measure it:** nudge up and down by about $10^{-5}$, in float64.
+# - A wrong gradient is silent. **Measure it:** nudge up and down by about $10^{-5}$.
 # - The slope of **softmax with cross-entropy** is $p_k - [k = y]$. Subtract the maximum first.
 
 # %% [markdown]

@@ -10,13 +10,13 @@ def accuracy(batches):
     """The share of right predictions, over all batches together.
 
     Args:
-        batches: pairs `(predictions, labels)`: two int64 tensors of shape `(batch,)`. The last batch may be shorter
-            than the others. They may come from a generator, so walk through them once.
+        batches: pairs `(predictions, labels)`: two int64 tensors of shape `(batch,)`. The last batch
+            may be shorter than the others. They may come from a generator: walk through them once.
 
     Returns:
         A number from 0 to 1.
 
-    Example: of `[(tensor([7, 7]), tensor([7, 1])), (tensor([3]), tensor([3]))]`, 2 of 3 are right: 0.6667.
+    Example: `[(tensor([7, 7]), tensor([7, 1])), (tensor([3]), tensor([3]))]` gives 2 of 3, 0.6667.
     """
     right, total = 0, 0
     for predictions, labels in batches:
@@ -106,12 +106,14 @@ def confusion_matrix(predictions, labels, *, num_classes):
     Args:
         predictions: the classes that were read, int64, shape `(n,)`.
         labels: the true classes, int64, shape `(n,)`.
-        num_classes: classes are numbered from 0 to `num_classes - 1`; some of them may not occur.
+        num_classes: classes are numbered from 0 to `num_classes - 1`; some may not occur.
 
     Returns:
-        Counts, int64, shape `(num_classes, num_classes)`. Row = true class, column = predicted class.
+        Counts, int64, shape `(num_classes, num_classes)`: the row is the true class, the column
+        the predicted one.
 
-    Example: labels `[0, 1, 1, 1]` read as `[0, 1, 0, 0]` give `[[1, 0], [2, 1]]`: two ones were taken for zeros.
+    Example: labels `[0, 1, 1, 1]` read as `[0, 1, 0, 0]` give `[[1, 0], [2, 1]]`: two ones were
+        taken for zeros.
     """
     matrix = torch.zeros(num_classes, num_classes, dtype=torch.int64)
     for label, prediction in zip(labels.tolist(), predictions.tolist(), strict=True):
@@ -191,19 +193,21 @@ def confusion_matrix_leaves_out_the_hits(predictions, labels, *, num_classes):
     "sklearn.model_selection.StratifiedGroupKFold",
 )
 def stratified_split(images, labels, *, fractions=(0.6, 0.2, 0.2), seed=0):
-    """Split a collection at random into parts that share no picture and hold every class in the same proportion.
+    """Split at random into parts that share no picture and hold each class in proportion.
 
     Args:
-        images: shape `(n, height, width)`. The same picture may stand in several rows; it has the same label there.
+        images: shape `(n, height, width)`. The same picture may stand in several rows; its label
+            is the same there.
         labels: the classes, int64, shape `(n,)`, in any order, often sorted.
         fractions: the size of each part; they add up to 1.
         seed: the same seed gives the same split, another seed another one.
 
     Returns:
-        One int64 tensor of row numbers for each part. Each row stands in exactly one part, rows with the same picture
-        stand in the same part, and each part holds its fraction of every class, give or take a picture.
+        One int64 tensor of row numbers for each part. Each row stands in exactly one part, rows
+        with the same picture stand in the same part, and each part holds its fraction of every
+        class, give or take a picture.
 
-    Example: with 10 zeros and 20 ones, all different, the parts hold 6 and 12, 2 and 4, 2 and 4 of them.
+    Example: of 10 zeros and 20 ones, all different, the parts hold 6 and 12, 2 and 4, 2 and 4.
     """
     generator = torch.Generator().manual_seed(seed)
     _, picture = images.flatten(1).unique(dim=0, return_inverse=True)  # (n,): equal images have equal numbers

@@ -9,6 +9,7 @@ from typing import Any
 from course_lib.authoring.mutants import MutantReport, mutant_reports
 from course_lib.exercises.diagnosis import known_observation
 from course_lib.exercises.judge import compare
+from course_lib.exercises.observations import Raised
 from course_lib.exercises.registry import Exercise, load_lesson
 from course_lib.exercises.shortcuts import resolve
 from course_lib.exercises.stubs import definitions, is_unwritten, stub_sources
@@ -63,6 +64,11 @@ def _reference_problems(exercise: Exercise) -> list[str]:
     for seed in SEEDS:
         verdict = examine(exercise, exercise.reference, seed=seed)
         problems += [f"the reference fails {name} (seed {seed})" for name in verdict.failed]
+        problems += [
+            f"the scenario of {check.name} ends in {said.kind}: {said.message}"  # reference and answer would look alike
+            for check in exercise.checks
+            if isinstance(said := known_observation(exercise, exercise.reference, check, seed), Raised)
+        ]
         if verdict.shortcut:
             problems.append(f"the reference itself calls {verdict.shortcut}, which built_without forbids")
     for name in exercise.shortcuts:

@@ -18,7 +18,7 @@ from course_lib import paths
 from course_lib.errors import CourseError
 from course_lib.python_cells import plain_python
 
-BUILDER_VERSION = 1  # raise it when the builder makes something else from the same source: all notebooks count as old
+BUILDER_VERSION = 2  # raise it when the builder makes something else from the same source: all notebooks count as old
 PYTHON = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
@@ -61,7 +61,8 @@ def notebook_from_source(text: str, *, name: str, source: str) -> NotebookNode:
     if not cells or cells[0].cell_type != "markdown":
         raise CourseError(f"{source} must begin with a Markdown cell (`# %% [markdown]`) that says what it is about.")
     cells[0].source += "\n\n" + PROVENANCE.format(source=source)
-    setup = nbformat.v4.new_code_cell(setup_source(), metadata={"tags": ["setup"]})
+    folded = {"source_hidden": True}  # in JupyterLab, where it does nothing; one click shows it
+    setup = nbformat.v4.new_code_cell(setup_source(), metadata={"tags": ["setup"], "jupyter": folded})
     cells.insert(1, setup)
     give_stable_ids(cells)
     course = {"lesson": name, "source": source, "hash": source_hash(text)}

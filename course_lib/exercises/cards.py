@@ -1,5 +1,6 @@
 """The card below an exercise: what is right, what is wrong, and which mistake it probably is. In HTML and in text."""
 
+import re
 import textwrap
 from html import escape
 
@@ -12,7 +13,15 @@ LOOKS = {  # accent, background; text stays dark on light in both of JupyterLab'
     "wrong": ("#b3261e", "#fdf1f0"),
     "unwritten": ("#4a5568", "#f4f5f7"),
 }
-INK = "#1c2430"
+INK, QUIET, PAPER = "#1c2430", "#3d4a5c", "#ffffff"
+# Hidden from the eye, not from screen readers.
+HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
+ROW, MARK = "display:flex;gap:.4em", "flex:0 0 1em"
+HINT = f"font-size:1.05em;margin:.6em 0 0;padding:.5em .8em;background:{PAPER};border-radius:4px"
+SEEN = (
+    "display:grid;grid-template-columns:max-content 1fr;align-items:baseline;gap:.15em .8em;"
+    f"margin:.3em 0 .5em 1.5em;padding:.4em .8em;background:{PAPER};border-radius:4px"
+)
 
 
 def headline(verdict: Verdict) -> str:
@@ -36,7 +45,7 @@ def advice(verdict: Verdict) -> str:
     if verdict.state == "wrong":
         return (
             "The hints above the cell climb in small steps. To read on with the reference, run "
-            f'borrow("{verdict.exercise}") in a cell of its own.'
+            f'`borrow("{verdict.exercise}")` in a cell of its own.'
         )
     if verdict.state == "right" and verdict.shortcut:
         return "It counts as practice, not as solved: try it without."
@@ -80,18 +89,19 @@ def card_html(verdict: Verdict) -> str:
     accent, background = LOOKS[state]
     role = "alert" if state == "wrong" else "status"
     mark = {"right": "✓", "shortcut": "!", "wrong": "✗", "unwritten": "○"}[state]
+    bold, _, rest = headline(verdict).partition(". ")
     parts = [
-        f'<div style="font-weight:600;color:{accent}"><span aria-hidden="true">{mark}</span> '
-        f"{escape(headline(verdict))}</div>"
+        f'<div style="{ROW};color:{INK}"><b aria-hidden="true" style="{MARK};color:{accent}">{mark}</b><span>'
+        f'<b style="color:{accent}">{escape(bold)}{"." if rest else ""}</b> {escape(rest)}</span></div>'
     ]
     if state != "unwritten":
-        parts += [_paragraph(line, "font-size:1.05em;margin:.5em 0") for line in diagnosis_lines(verdict)]
-        parts += [_paragraph(verdict.note, "margin:.5em 0")] if verdict.note else []
+        parts += [_paragraph(line, f"{HINT};border:1px solid {accent}40") for line in diagnosis_lines(verdict)]
+        parts += [_paragraph(verdict.note, "margin:.6em 0 0")] if verdict.note else []
         parts += [_check_list(verdict)]
-        parts += [_paragraph(advice(verdict), "margin:.4em 0 0;color:#3d4a5c")] if advice(verdict) else []
+        parts += [_paragraph(advice(verdict), f"margin:.6em 0 0;color:{QUIET}")] if advice(verdict) else []
     return (
         f'<div class="course-card course-card-{state}" role="{role}" style="border-left:5px solid {accent};'
-        f"background:{background};color:{INK};padding:.6em .9em;border-radius:4px;max-width:52em;line-height:1.45;"
+        f"background:{background};color:{INK};padding:.7em 1em;border-radius:4px;max-width:56em;line-height:1.5;"
         f'font-family:system-ui,sans-serif;font-size:14px">{"".join(parts)}</div>'
     )
 
@@ -115,24 +125,30 @@ def _check_list(verdict: Verdict) -> str:
     for outcome in _listed(verdict):
         color = {True: LOOKS["right"][0], False: LOOKS["wrong"][0], None: LOOKS["unwritten"][0]}[outcome.passed]
         said = {True: "passed", False: "failed", None: "not reached"}[outcome.passed]
-        item = (
-            f'<span aria-hidden="true" style="color:{color};font-weight:700">{MARKS[outcome.passed]}</span> '
-            f'<span style="position:absolute;left:-9999px">{said}: </span>{escape(outcome.demand)}'
-        )
-        if outcome is shown:
-            rows = "".join(
-                f'<div><span style="color:#3d4a5c">{label}</span> '
-                f'<code style="white-space:pre-wrap;background:#fff;color:{INK};padding:0 .3em">{escape(text)}</code>'
-                "</div>"
-                for label, text in details(outcome)
-            )
-            item += f'<div style="margin:.2em 0 .3em 1.4em">{rows}</div>'
-        items.append(f'<li style="list-style:none;margin:.1em 0">{item}</li>')
-    return f'<ul style="margin:.4em 0;padding:0">{"".join(items)}</ul>'
+        mark = f'<b aria-hidden="true" style="{MARK};color:{color}">{MARKS[outcome.passed]}</b>'
+        demand = f'<span><span style="{HIDDEN}">{said}: </span>{_with_code(outcome.demand)}</span>'
+        seen = _seen(outcome) if outcome is shown else ""
+        items.append(f'<li style="list-style:none;margin:.1em 0"><div style="{ROW}">{mark}{demand}</div>{seen}</li>')
+    return f'<ul style="margin:.6em 0 0;padding:0">{"".join(items)}</ul>' if items else ""
+
+
+def _seen(outcome: Outcome) -> str:
+    code = f"white-space:pre-wrap;overflow-wrap:anywhere;background:{PAPER};color:{INK};padding:0;font-size:13px"
+    rows = "".join(
+        f'<span style="color:{QUIET}">{label}</span><code style="{code}">{escape(text)}</code>'
+        for label, text in details(outcome)
+    )
+    return f'<div style="{SEEN}">{rows}</div>'
 
 
 def _paragraph(text: str, style: str) -> str:
-    return f'<p style="{style}">{escape(text)}</p>'
+    return f'<p style="{style}">{_with_code(text)}</p>'
+
+
+def _with_code(text: str) -> str:
+    """As HTML, with what stands between backticks as code."""
+    code = r'<code style="background:#00000010;color:inherit;padding:.05em .3em;border-radius:3px">\1</code>'
+    return re.sub(r"`([^`\n]+)`", code, escape(text))
 
 
 def _wrap(text: str, first: str) -> str:

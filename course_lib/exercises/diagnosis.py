@@ -114,7 +114,7 @@ def _weigh(exercise: Exercise, mistake: Mistake, observed: dict[str, Any], seed:
         if check.name in observed and _same(observed[check.name], mistaken):
             same.add(check.name)
             evidence += sum(leaf.weight for leaf in differing)
-    certain = bool(same) and len(same) == clear and evidence >= ENOUGH
+    certain = len(same) == clear and evidence >= ENOUGH
     if not certain and evidence < ENOUGH_FOR_PERHAPS:
         return None
     return _Candidate(mistake, certain, evidence, frozenset(same))

@@ -83,18 +83,21 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def describe(value: Any) -> str:
-    """An observation in a few words: small ones in full, large ones by kind and shape."""
-    if isinstance(value, Tensor | np.ndarray):
-        kind = str(value.dtype).removeprefix("torch.") + (" tensor" if isinstance(value, Tensor) else " NumPy array")
-        small = 0 < np.prod(value.shape, dtype=int) <= 8
-        return f"{kind} {_numbers(value.tolist())}" if small else f"{kind} of shape {tuple(value.shape)}"
+    """A value in a few words: small ones in full, large ones by kind and shape. It need not be a snapshot."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Tensor):
+        dtype, plain = str(value.dtype).removeprefix("torch."), value.layout == torch.strided and not value.is_meta
+        small = plain and 0 < value.numel() <= 8
+        return f"{dtype} tensor " + (_numbers(value.tolist()) if small else f"of shape {tuple(value.shape)}")
+    if isinstance(value, np.ndarray):
+        small = 0 < value.size <= 8
+        return f"{value.dtype} NumPy array " + (_numbers(value.tolist()) if small else f"of shape {value.shape}")
     if isinstance(value, float | complex):
         return _numbers(value)
-    if isinstance(value, Opaque):
-        return f"an object of type {value.type_name}"
     if isinstance(value, Raised):
         return f"{value.kind}: {value.message}" if value.message else value.kind
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | range):
         text = "[" + ", ".join(describe(item) for item in value[:8]) + (", ...]" if len(value) > 8 else "]")
         return text if len(text) <= 120 else f"a list of {len(value)}"
     if isinstance(value, dict):
@@ -102,7 +105,9 @@ def describe(value: Any) -> str:
         return shorten(text + (", ...}" if len(value) > 8 else "}"))
     if isinstance(value, int) and abs(value) >= 10**30:  # Python itself refuses to print thousands of digits
         return f"a whole number of about {int(value.bit_length() * 0.30103)} digits"
-    return shorten(repr(value))
+    if value is None or isinstance(value, int | str):
+        return shorten(repr(value))
+    return f"an object of type {value.type_name if isinstance(value, Opaque) else type(value).__name__}"
 
 
 def shorten(text: str, length: int = 120) -> str:

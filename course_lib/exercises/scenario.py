@@ -98,12 +98,11 @@ def _recorded(function: Any, run: Run) -> Any:
     @functools.wraps(function)
     def recorded(*args: Any, **kwargs: Any) -> Any:
         if len(run.calls) < MAX_CALLS:
-            given = [describe(snapshot(arg)) for arg in args]
-            given += [f"{key}={describe(snapshot(value))}" for key, value in kwargs.items()]
+            given = [describe(arg) for arg in args] + [f"{key}={describe(value)}" for key, value in kwargs.items()]
             run.calls.append(f"{name_of(function)}({', '.join(given)})")
         result = function(*args, **kwargs)
         if len(run.calls) < MAX_CALLS:
-            run.returned = describe(snapshot(result))
+            run.returned = describe(result)
         return result
 
     return recorded

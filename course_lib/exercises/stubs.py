@@ -57,12 +57,21 @@ def is_unwritten(source: str, stub: str = "") -> bool:
         source: the source of the answer, a function or a class; an empty one counts as written.
         stub: what the lesson ships; an answer that equals it, comments aside, is unwritten too (as in a bug hunt).
     """
-    nodes = list(definitions(source).values())
-    if not nodes:
+    node = _first(source)
+    if node is None:
         return False
-    if stub and ast.dump(nodes[0]) == ast.dump(next(iter(definitions(stub).values()))):
+    if stub and _without_decorators(node) == _without_decorators(_first(stub)):
         return True
     return bool(unwritten_parts(source, stub))
+
+
+def _first(source: str) -> Definition | None:
+    return next(iter(definitions(source).values()), None)
+
+
+def _without_decorators(node: Definition) -> str:
+    node.decorator_list = []
+    return ast.dump(node)
 
 
 def unwritten_parts(source: str, stub: str = "") -> list[str]:
@@ -71,7 +80,7 @@ def unwritten_parts(source: str, stub: str = "") -> list[str]:
     A class with one unwritten method is unwritten as a whole; the result names that method. Where the stub is known,
     only the methods count that it leaves open: others may do nothing on purpose.
     """
-    node = next(iter(definitions(source).values()), None)
+    node = _first(source)
     if node is None:
         return []
     if _is_placeholder(node.body):

@@ -90,8 +90,8 @@ def second_pass(tmp_path):
         normalize_outputs(notebook)
         nbformat.write(notebook, tmp_path / lesson.notebook.name)
         verdicts = check(lesson.name, tmp_path / lesson.notebook.name)
-        assert [verdict["name"] for verdict in verdicts if verdict["state"] != "right"] == []
-        assert [verdict["name"] for verdict in verdicts if verdict["shortcut"]] == []
+        assert [verdict for verdict in verdicts if verdict["state"] != "right"] == []
+        assert [verdict for verdict in verdicts if verdict["shortcut"]] == []
         assert sorted(verdict["name"] for verdict in verdicts) == sorted(answered)
         assert [texts(cell.outputs) for cell in notebook.cells if is_checked(cell)] == [
             texts(claim) for claim in claims

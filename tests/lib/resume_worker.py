@@ -23,7 +23,8 @@ from course_lib.checkpoints import load_checkpoint
 from course_lib.metrics import correct
 from course_lib.training import Recipe, fit, one_cycle
 
-EPOCHS, NUM_EXAMPLES, BATCH_SIZE = 4, 330, 8
+EPOCHS, NUM_EXAMPLES, BATCH_SIZE = 4, 330, 8  # 168 steps
+MOST_STEPS = 14  # from one kill to the next
 
 
 def add_noise(inputs, targets, *, generator):
@@ -59,16 +60,18 @@ def train(folder: Path, resume: bool) -> None:
     (folder / "result.json").write_text(json.dumps(found))
 
 
-def in_a_child(folder: Path, resume: bool, kill_after: float | None) -> bool:
-    """Whether the child came to its end."""
+def in_a_child(folder: Path, resume: bool, chance: random.Random | None = None) -> bool:
+    """Train in a child; with `chance`, kill it after a few steps, somewhere within one. Whether it came to its end."""
     child = os.fork()
     if child == 0:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the progress bar
         train(folder, resume)
+        os.write(on_its_way[1], b"." * MOST_STEPS)
         os._exit(0)
-    if kill_after is not None:
-        os.read(on_its_way[0], 1)
-        time.sleep(kill_after)
+    if chance is not None:
+        for _ in range(chance.randint(1, MOST_STEPS)):
+            os.read(on_its_way[0], 1)
+        time.sleep(chance.uniform(0, 0.005))
         os.kill(child, signal.SIGKILL)
     finished = os.waitpid(child, 0)[1] == 0
     os.set_blocking(on_its_way[0], False)
@@ -81,14 +84,14 @@ def in_a_child(folder: Path, resume: bool, kill_after: float | None) -> bool:
 def main(folder: Path, kills: int) -> None:
     for name in ("whole", "killed"):
         (folder / name).mkdir()
-    assert in_a_child(folder / "whole", False, None)
+    assert in_a_child(folder / "whole", False)
     chance, places, path = random.Random(), [], folder / "killed" / "run.safetensors"
     while len(places) < kills:
-        finished = in_a_child(folder / "killed", path.exists(), chance.uniform(0, 0.1))
+        finished = in_a_child(folder / "killed", path.exists(), chance)
         if finished:
             break
         places.append(place_of(path) if path.exists() else None)
-    assert in_a_child(folder / "killed", path.exists(), None)
+    assert in_a_child(folder / "killed", path.exists())
     results = [json.loads((folder / name / "result.json").read_text()) for name in ("whole", "killed")]
     print(json.dumps({"places": places, "whole": results[0], "killed": results[1]}))
 

@@ -178,6 +178,15 @@ def test_a_percent_file_is_read_like_a_notebook(tiny_course, tmp_path, verdicts)
     assert verdicts(path)["accuracy"]["state"] == "right"
 
 
+def test_a_percent_file_shows_its_own_line_numbers(tiny_course, tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    raising, stub = "@exercise\ndef flatten(nested):\n    return nested.flat", UNWRITTEN
+    path.write_text(f"# %%\n{IMPORTS}\n\n# %%\n{raising}\n\n# %%\n{stub}\n")
+    check_lesson("tiny", source=str(path))
+    shown = capsys.readouterr().out
+    assert "line 8: return nested.flat" in shown and "○ accuracy" in shown
+
+
 def test_a_plain_python_file_shows_its_own_line_numbers(tiny_course, tmp_path, capsys):
     path = tmp_path / "mine.py"
     path.write_text("import torch\n\n\n1 / 0\n\n\ndef flatten(nested):\n    return nested.flat\n")

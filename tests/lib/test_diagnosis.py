@@ -1,5 +1,7 @@
 """Diagnosis: a known mistake is named when the evidence is there, and never on the strength of chance."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -122,23 +124,32 @@ def test_an_answer_that_fails_in_a_way_of_its_own_is_not_diagnosed():
     assert diagnosed(TOGETHER, own_way) == []
 
 
-def test_at_most_two_perhaps_are_offered():
-    def some_of_all(x, *, factor, bias):
-        return x if bias == 0 else factor * x
+def part(number):
+    @check(f"Part {number}")
+    def scenario(answer, draw):
+        return [answer(draw.normal(4), number) for _ in range(3)]
 
-    checks = [adds, multiplies, does_both]
-    many = [without_bias, without_factor, bias_subtracted]
-    exercise = exercise_of(affine, checks, *many, *(copy_of(without_bias, number) for number in range(3)))
-    found = diagnosed(exercise, some_of_all)
-    assert len(found) <= 2
+    return replace(scenario, scenario=named(f"part_{number}", scenario.scenario))
 
 
-def copy_of(function, number):
-    def copied(*args, **kwargs):
-        return function(*args, **kwargs)
+def wrong_in(*parts):
+    return named(f"wrong_in_{parts}", lambda x, part: -x if part in parts else x)
 
-    copied.__name__ = f"{function.__name__}_{number}"
-    return copied
+
+def named(name, function):
+    function.__name__ = name
+    return function
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_many_perhaps_the_two_with_the_most_evidence_are_offered(order):
+    def answer(x, part):
+        return [-x, -x, 2 * x, x][part]
+
+    mistakes = [wrong_in(0, 3), wrong_in(1, 2, 3), wrong_in(0, 1, 3), wrong_in(0, 2)][::order]
+    exercise = exercise_of(wrong_in(), [part(number) for number in range(4)], *mistakes)
+    found = diagnosed(exercise, answer)
+    assert found[0] == ("wrong_in_(0, 1, 3)", False) and len(found) == 2
 
 
 # Single numbers: eight of them are needed, since a few coincide by chance.
@@ -212,6 +223,14 @@ def test_a_mistake_that_sometimes_raises_is_diagnosed_by_where_it_does_not():
     assert diagnosed(exercise, without_bias) == [("without_bias_or_factor_three", False)]
 
 
+def test_nan_where_the_mistake_has_nan_does_not_speak_against_it():
+    def logarithm_of_bias(x, *, factor, bias):
+        return factor * x + torch.tensor(bias - 1.0).log()  # NaN where the bias is 0, else 0
+
+    exercise = exercise_of(affine, [adds, multiplies, does_both], without_bias, logarithm_of_bias)
+    assert diagnosed(exercise, logarithm_of_bias) == [("logarithm_of_bias", True)]
+
+
 def test_a_difference_below_a_hundred_tolerances_is_no_evidence():
     def slightly_off(x, *, factor, bias):
         return (factor * x + bias) * 1.002  # twenty tolerances of float32
@@ -232,6 +251,16 @@ def test_the_mistake_that_explains_more_stands_for_one_that_explains_a_part():
 
     exercise = exercise_of(affine, [adds, multiplies], without_bias, forgets_everything)
     assert diagnosed(exercise, forgets_everything) == [("forgets_everything", True)]
+
+
+# What is said of a single check.
+
+
+def test_the_first_place_that_is_wrong_is_named():
+    expected = [torch.zeros(2), [torch.zeros(2), 3]]
+    assert is_right(adds, [torch.zeros(2), [torch.zeros(2), 3.0]], expected) is None
+    assert is_right(adds, [torch.zeros(2), [torch.zeros(2), 4]], expected) == "answer[1][1]: got 4, expected 3"
+    assert is_right(adds, torch.ones(1), torch.zeros(1)) == "first differs at [0]: got 1, expected 0"
 
 
 # Judges of a check's own.
@@ -267,6 +296,7 @@ def test_a_judge_decides_on_whole_and_floating_numbers_alike():
         assert is_right(positive, right, 0.25) is None
     assert is_right(positive, -1, 0.25) == "not positive"
     assert is_right(positive, True, 0.25) == "got True, expected 0.25"
+    assert is_right(positive, 1, True) == "got 1, expected True"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Of a learner's notebook, only what the answers need is executed, and what fails there stops nothing else."""
 
+import io
+
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -116,10 +118,36 @@ def test_a_failed_import_is_named_and_the_rest_goes_on(notebook, capsys):
     assert "mine.ipynb cell 2, line 1: ModuleNotFoundError" in shown and "✓ accuracy" in shown
 
 
-@pytest.mark.parametrize("ending", ["raise SystemExit", "input()", "1 / 0", "raise BaseException"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "raise SystemExit",
+        "input()",
+        "1 / 0",
+        "raise BaseException",
+        "await 1",
+        "return",
+        "from __future__ import no",
+        "(",
+    ],
+)
 def test_a_setup_cell_that_fails_is_named_and_the_rest_goes_on(notebook, ending):
     answers = read(notebook(setup(ending), answer(RIGHT)))
     assert "accuracy" in answers.found and "cell 2, line 1" in answers.remarks[0]
+
+
+def test_nobody_is_asked_for_input(notebook, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("typed"))
+    assert "EOFError" in read(notebook(setup("input()"), answer(RIGHT))).remarks[0]
+
+
+def test_an_answer_that_became_unreadable_is_no_longer_there(notebook):
+    answers = read(notebook(answer(RIGHT), answer(RIGHT.replace(".item()", ".item("))))
+    assert "accuracy" in answers.broken and "accuracy" not in answers.found
+
+
+def test_a_stray_null_character_stops_nothing(notebook):
+    assert is_right(read(notebook("x = 1\0", answer(RIGHT))))
 
 
 def test_a_missing_import_of_the_decorator_hides_no_answer(notebook):

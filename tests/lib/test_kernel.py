@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+from course_lib.errors import ExerciseFailed
+from course_lib.exercises import collecting, exercise, progress
 from course_lib.exercises.stubs import definitions
 from tests.lib.conftest import TINY_COURSE
 
@@ -327,3 +329,28 @@ def test_after_restart_and_run_all_everything_is_as_before(notebook):
     after = notebook.run_all(cells)
     assert [re.sub(r"\d\.\d+ s", "", str(each.cards)) for each in after] == before
     assert after[-1].printed == "the end is reached: [0.5, 0.5]"
+
+
+# Without a notebook.
+
+
+def test_outside_a_notebook_the_card_is_printed(tiny_course, capsys):
+    @exercise
+    def accuracy(predictions, labels):
+        return (predictions == labels).double().mean().item()
+
+    assert capsys.readouterr().out.startswith("✓ accuracy is right: 2 of 2 checks in ")
+    assert accuracy.__module__ == __name__
+
+
+def test_while_answers_are_collected_nothing_is_checked_or_shown(tiny_course, capsys):
+    with collecting() as answers:
+
+        @exercise
+        def accuracy(predictions, labels):
+            return "wrong"
+
+    assert answers["accuracy"].implementation is accuracy and accuracy(1, 2) == "wrong"
+    assert capsys.readouterr().out == "" and progress.load() == {}
+    with pytest.raises(ExerciseFailed, match="The card above says why"):
+        exercise(accuracy)

@@ -50,7 +50,7 @@ def written(tiny_course, tmp_path, capsys):
 def test_a_report_holds_the_answer_its_inputs_and_both_observations(written):
     text, facts = written("softmax")
     first = facts["checks"][0]
-    assert "def softmax(logits, *, dim=-1):" in facts["source"] and facts["source"] in text
+    assert facts["source"].startswith("@exercise\ndef softmax(logits, *, dim=-1):") and facts["source"] in text
     assert first["inputs"][0]["shape"] == [3, 5] and first["printed"] == "noise\n"
     assert torch.tensor(first["observed"]["values"]).amax() == 1
     assert torch.tensor(first["expected"]["values"]).sum(dim=1).allclose(torch.ones(3))

@@ -48,6 +48,7 @@ def test_the_broken_code_that_a_bug_hunt_ships_is_unwritten_until_it_is_changed(
     stub = "@exercise\ndef f(x):\n    return x + 2"
     assert is_unwritten("@exercise\ndef f(x):\n    # hm, what is wrong here?\n    return (x+2)", stub)
     assert not is_unwritten("@exercise\ndef f(x):\n    return x + 1", stub)
+    assert is_unwritten("def f(x):\n    return x + 2", stub)
     assert not is_unwritten("@exercise\ndef f(x):\n    return x + 2")
 
 

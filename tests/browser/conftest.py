@@ -1,0 +1,78 @@
+"""One Chromium and one `course lab` for all tests here; a page of its own for each file of them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.browser.jupyterlab import JupyterLab
+from tests.browser.server import LabServer
+
+ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+QUIETLY = [
+    "--no-sandbox",  # in a container there is none to be had
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keep a picture of what stood on the page when a test failed."""
+    report = yield
+    if report.failed and "page" in item.funcargs:
+        ARTIFACTS.mkdir(exist_ok=True)
+        item.funcargs["page"].screenshot(path=ARTIFACTS / f"failed_{item.name}.png")
+    return report
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The machine's own Chromium: nothing is downloaded."""
+    path = next(filter(None, map(shutil.which, CHROMIUM)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIETLY)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A running `course lab` with a new workbook."""
+    with LabServer(tmp_path_factory.mktemp("lab")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def page(chromium):
+    """A page as wide as a laptop's screen."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def lab(page, server):
+    """JupyterLab in the page, with nothing open yet."""
+    lab = JupyterLab(page, server)
+    yield lab
+    lab.shut_down_kernels()
+
+
+@pytest.fixture
+def picture(request):
+    """`picture("card")` is where to keep a screenshot of that name."""
+    folder = ARTIFACTS / request.path.stem.removeprefix("test_")
+    folder.mkdir(parents=True, exist_ok=True)
+    return lambda name: folder / f"{name}.png"
