@@ -266,6 +266,15 @@ def no_epoch_too_many(early_stopping, draw):
     return observed
 
 
+@check("A smaller loss that comes after the stop is not known, and counts for nothing")
+def nobody_knows_the_future(early_stopping, draw):
+    observed = []
+    for patience in (1, 2, 3, 2, 1):
+        valley = [draw.number(1.2, 1.5), draw.number(0.6, 0.9)] + [draw.number(1, 2) for _ in range(patience + 1)]
+        observed.append(early_stopping([*valley, 0.3, 0.2, 1.0, 1.0], patience=patience))
+    return observed
+
+
 @check("If the losses end before patience does, so does training")
 def losses_that_end(early_stopping, draw):
     return [early_stopping(curve(draw, length), patience=20) for length in (5, 6, 8, 11, 14)]
@@ -343,14 +352,23 @@ def read_often_right(draw, n, num_classes, *, share=0.6):
     return torch.where(draw.uniform(n) < share, labels, guesses), labels
 
 
+def in_single_precision(answer):
+    """Let macro-F1 be as exact as the tensors beside it, whether it was averaged in single or double precision."""
+    if isinstance(answer, tuple | list) and len(answer) == 4 and isinstance(answer[3], float):
+        return [*answer[:3], torch.tensor(answer[3], dtype=torch.float32).item()]
+    return answer
+
+
 @check("Two classes, few enough to count by hand")
 def two_classes(precision_recall_f1, draw):
-    return [precision_recall_f1(*read_often_right(draw, 7, 2), num_classes=2) for _ in range(4)]
+    observed = [precision_recall_f1(*read_often_right(draw, 7, 2), num_classes=2) for _ in range(4)]
+    return [in_single_precision(answer) for answer in observed]
 
 
 @check("Many classes, some frequent and some rare")
 def many_classes(precision_recall_f1, draw):
-    return [precision_recall_f1(*read_often_right(draw, n, 5), num_classes=5) for n in (60, 90, 120)]
+    observed = [precision_recall_f1(*read_often_right(draw, n, 5), num_classes=5) for n in (60, 90, 120)]
+    return [in_single_precision(answer) for answer in observed]
 
 
 @check("A class that is never named, or does not occur, gets zeros and counts in the mean")
@@ -359,7 +377,7 @@ def classes_that_are_missing(precision_recall_f1, draw):
     for n in (12, 20, 30, 40):
         predictions, labels = read_often_right(draw, n, 4)
         predictions[predictions == 2] = 1  # class 2 is never named; classes 4 to 6 occur nowhere
-        observed.append(precision_recall_f1(predictions, labels, num_classes=7))
+        observed.append(in_single_precision(precision_recall_f1(predictions, labels, num_classes=7)))
     return observed
 
 
@@ -368,7 +386,7 @@ def the_best_and_the_worst(precision_recall_f1, draw):
     observed = []
     for offset in (0, 1, 0):
         labels = torch.arange(4).repeat_interleave(torch.tensor([9, 4, 2, 1]))[draw.permutation(16)]
-        observed.append(precision_recall_f1((labels + offset) % 4, labels, num_classes=4))
+        observed.append(in_single_precision(precision_recall_f1((labels + offset) % 4, labels, num_classes=4)))
     return observed
 
 
@@ -377,5 +395,5 @@ def one_voice_for_each_class(precision_recall_f1, draw):
     observed = []
     for n in (25, 35, 45, 55, 65, 75, 85, 95, 105):
         predictions, labels = read_often_right(draw, n, 4, share=0.5)
-        observed.append(precision_recall_f1(predictions, labels, num_classes=6)[3])
+        observed.append(in_single_precision(precision_recall_f1(predictions, labels, num_classes=6))[3])
     return observed
