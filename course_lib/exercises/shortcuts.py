@@ -48,6 +48,8 @@ def shortcut_used(
             used.extend(found)
 
     previous = sys.getprofile()
+    if previous is not None and not callable(previous):  # cProfile, as in %prun: it could not be put back
+        return None
     sys.setprofile(profiler)
     try:
         run()

@@ -137,8 +137,8 @@ class Notebook:
 
     @property
     def code_cells(self) -> list["Cell"]:
-        """All code cells, from top to bottom."""
-        locator = self.locator.locator(".jp-CodeCell")
+        """The code cells whose code is shown, from top to bottom; a folded one has no prompt either."""
+        locator = self.locator.locator(".jp-CodeCell:not(:has(.jp-InputPlaceholder))")
         return [Cell(self, locator.nth(number)) for number in range(locator.count())]
 
     def cell_with(self, text: str) -> "Cell":

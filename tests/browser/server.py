@@ -12,11 +12,8 @@ from pathlib import Path
 
 ADDRESS = re.compile(r"Open the course at\s+(http\S+)")
 SECONDS_TO_START = 180
-# No notices over the page; and every cell is drawn, not only those near the view: axe and screenshots need to see them.
-SETTINGS = {
-    "notebook-extension/tracker": {"windowingMode": "none"},
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
-}
+# Every cell is drawn, not only those near the view: axe, screenshots and searches for text need to see them.
+SETTINGS = {"windowingMode": "none"}
 
 
 class LabServer:
@@ -44,10 +41,9 @@ class LabServer:
             "OMP_NUM_THREADS": "1",
             **variables,
         }
-        for name, values in SETTINGS.items():
-            file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-            file.parent.mkdir(parents=True)
-            file.write_text(json.dumps(values), encoding="utf-8")
+        settings = folder / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(json.dumps(SETTINGS), encoding="utf-8")
         self._log = folder / "course_lab.log"
         self._command = [_course(), "lab", "--no-browser", "--port", str(_free_port())]
 

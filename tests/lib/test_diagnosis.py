@@ -239,6 +239,14 @@ def test_a_difference_below_a_hundred_tolerances_is_no_evidence():
     assert diagnosed(exercise, slightly_off) == []
 
 
+def test_where_the_mistake_differs_but_little_the_answer_may_differ_from_it():
+    def without_bias_and_slightly_off(x, *, factor, bias):
+        return factor * x if factor == 1 else 1.002 * (factor * x + bias)
+
+    exercise = exercise_of(affine, [adds, multiplies], without_bias_and_slightly_off)
+    assert diagnosed(exercise, without_bias) == [("without_bias_and_slightly_off", True)]
+
+
 def test_checks_that_were_not_reached_leave_a_diagnosis_uncertain():
     observed = {"adds": run_scenario(adds, without_bias, siblings={}).observation}
     (found,) = diagnose(TOGETHER, observed, seed=0)

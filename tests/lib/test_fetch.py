@@ -120,7 +120,7 @@ def test_an_archive_is_unpacked_as_it_is(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", PACKERS)
 @pytest.mark.parametrize(
-    "name", ["../evil", "a/../../evil", "/tmp/evil", "C:\\evil", "..\\evil", "\\\\host\\share\\evil"]
+    "name", ["../evil", "a/../../evil", "/tmp/evil", "C:\\evil", "C:evil", "..\\evil", "\\\\host\\share\\evil"]
 )
 def test_no_member_lands_outside_of_its_folder(tmp_path, kind, name):
     archive = pack(tmp_path / f"a.{kind}", {"fine.txt": b"1", name: b"evil"})

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib.exercises.judge import TOLERANCE, compare
-from course_lib.exercises.observations import snapshot
+from course_lib.exercises.observations import Raised, snapshot
 
 NUMBERS = st.floats(-1e6, 1e6) | st.integers(-(10**9), 10**9)
 LEAVES = (
@@ -116,6 +116,7 @@ def test_a_tensor_of_one_number_serves_where_a_number_is_expected_but_not_the_re
     assert is_right(np.array(number), number)
     assert not is_right(number, torch.tensor(number))
     assert not is_right(torch.tensor([number]), number)
+    assert is_right(torch.tensor(number), torch.tensor(number))
 
 
 @pytest.mark.parametrize(
@@ -151,6 +152,30 @@ def test_nan_equals_itself_where_two_wrong_answers_are_held_side_by_side():
         assert all(leaf.size == 0 for leaf in compare(wrong, wrong, nan_equals_nan=True))
     (leaf,) = compare(torch.tensor([1.0, 2.0]), torch.tensor([1.0, torch.nan]), nan_equals_nan=True)
     assert leaf.size == math.inf
+
+
+def test_nan_against_a_number_is_a_difference_for_every_kind():
+    for wrong, other in ((math.nan, 1.0), (1.0, math.nan)):
+        (leaf,) = compare(wrong, other, nan_equals_nan=True)
+        assert leaf.size == math.inf
+
+
+def test_what_is_equal_differs_by_nothing_at_all():
+    for value in (3, 0.5, True, "a", None, torch.arange(3), torch.ones(2), Raised("KeyError", "x")):
+        assert [leaf.size for leaf in compare(value, value)] == [0]
+
+
+def test_an_exception_equals_another_of_its_kind_and_nothing_else():
+    assert is_right(Raised("KeyError", "a", "line 1"), Raised("KeyError", "b"))
+    assert problems(Raised("KeyError", "a"), Raised("ValueError", "b")) == ["got KeyError: a, expected ValueError: b"]
+    assert problems(3, Raised("ValueError", "b")) == ["got 3, expected ValueError: b"]
+    assert problems(Raised("KeyError", "a", "line 1: x"), 3) == ["raised KeyError: a (line 1: x)"]
+
+
+def test_next_to_zero_the_tolerance_is_a_hundredth():
+    assert is_right(1e-10, 0.0) and not is_right(1e-8, 0.0)
+    expected = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    assert is_right(expected + 5e-10, expected) and not is_right(expected + 5e-9, expected)
 
 
 def test_infinities_of_the_same_sign_are_equal():

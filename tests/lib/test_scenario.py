@@ -106,6 +106,15 @@ def test_an_exception_in_the_check_shows_what_the_answer_had_returned():
     assert run.observation.kind == "AttributeError" and run.observation.where == "after double returned 3"
 
 
+def test_an_exception_before_any_call_says_nothing_of_the_answer():
+    @check("Breaks")
+    def breaks(double, draw):
+        raise ValueError("of the check's own")
+
+    run, _ = run_on("def double(values):\n    return 3", scenario=breaks)
+    assert run.observation == Raised("ValueError", "of the check's own", "")
+
+
 @pytest.mark.parametrize("error", [SystemExit(0), KeyError("a"), AssertionError(), StopIteration(), GeneratorExit()])
 def test_whatever_an_answer_raises_is_an_observation(error):
     def double(values):

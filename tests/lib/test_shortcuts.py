@@ -1,5 +1,6 @@
 """Using the library where one was to build it: noticed by whatever name, if it is the answer that calls it."""
 
+import cProfile
 import sys
 
 import numpy as np
@@ -147,3 +148,8 @@ def test_the_profiler_of_somebody_else_comes_back():
         assert sys.getprofile() is profiler
     finally:
         sys.setprofile(None)
+
+
+def test_a_learner_may_profile_an_exercise():
+    with cProfile.Profile():  # before Python 3.12 it takes the place that the watching needs
+        assert shortcut_used(NAMES, lambda: by_method(torch.ones(3)), answer=by_method) in (None, *NAMES)
