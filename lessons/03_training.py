@@ -11,6 +11,7 @@
 
 # %%
 import itertools
+import math
 
 import matplotlib.pyplot as plt
 import torch
@@ -141,8 +142,8 @@ for name, (model, owner) in owners.items():
 #
 # ## Validate
 #
-# Now all the data. After each epoch, measure on digits that the network does not learn from: in evaluation mode, without
-# recording a graph.
+# Now all the data. After each epoch, measure on digits that the network does not learn from: in evaluation mode,
+# without recording a graph.
 #
 # **Predict.** After 40 epochs of plain gradient descent, how much worse is the loss on digits that it has never seen?
 
@@ -170,7 +171,7 @@ print({name: round(value, 2) for name, value in history.rows[-1].items()})
 # ## Better steps
 #
 # A loss is steep in some directions and flat in others. Three rules, each with a memory longer than the one before ($g$
-# is the gradient, $\eta$ the learning rate):
+# is the gradient, $\eta$ the learning rate; $\hat m$ and $\hat v$ are corrected for their start at zero):
 #
 # $$\textbf{SGD}\quad \theta \leftarrow \theta - \eta\, g \qquad\quad
 #   \textbf{momentum}\quad b \leftarrow \mu\, b + g,\quad \theta \leftarrow \theta - \eta\, b$$
@@ -178,7 +179,8 @@ print({name: round(value, 2) for name, value in history.rows[-1].items()})
 # $$\textbf{Adam}\quad m \leftarrow \beta_1 m + (1-\beta_1)\, g,\quad v \leftarrow \beta_2 v + (1-\beta_2)\, g^2,\quad
 #   \theta \leftarrow \theta - \eta\, \hat m / (\sqrt{\hat v} + \epsilon)$$
 #
-# **Predict.** In a ravine, $L = (x^2 + 50 y^2)/2$, who gets to the middle along the flat direction first?
+# **Predict.** In a ravine, $L = (x^2 + 50 y^2)/2$, each at a rate that suits it: who is first at the middle of the flat
+# direction?
 
 # %%
 def walk(optimizer_class, **options):
@@ -305,14 +307,14 @@ def largest_gap(first, second):
 print("after 57 steps no weight differs by more than 0.00001:", largest_gap(ours, theirs) < 1e-5)
 
 # %% [markdown]
-# They agree to the last digits that float32 has.
+# They agree: only rounding differs.
 #
 # Why *beside* the moments? In plain SGD it makes no difference: adding $\lambda\theta$ to the gradient, as **L2** does,
 # shrinks each weight by $\eta\lambda\theta$. In Adam the gradient is divided by $\sqrt{\hat v}$, and what was added to
 # it as well.
 #
-# **Predict.** 200 weights meet small random gradients, 200 others large ones; all start at 1, and nothing but decay has
-# a direction. Which of the four groups shrinks most, which hardly at all?
+# **Predict.** Weights that start at 1 meet random gradients, small for half of them, large for the others; only decay
+# has a direction. With L2 and with decoupled decay, that makes four groups: which shrinks most, which hardly at all?
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -518,8 +520,8 @@ print("in eval mode:    ", [f"{score:.1%}" for score in asked[False]])
 # With `eval()` forgotten, the same network answers differently each time, and five points worse.
 #
 # Two more cures pull weights towards zero: **weight decay**, in proportion to their size, and **L1**, all by the same
-# amount, until many *are* zero. And there is the best one, **more data**: 1,197 digits instead of 200, of which every
-# fifth is wrong as before.
+# amount, so that many end near zero. And there is the best one, **more data**: 1,197 digits instead of 200, every fifth
+# labeled wrongly as before.
 #
 # **Predict.** Rank them: decay, L1, dropout, more data.
 
@@ -557,6 +559,7 @@ for i, aside in enumerate(folds):
     some = Batches(images["train"][rest], labels["train"][rest], batch_size=20, shuffle=True)
     for epoch in range(20):
         train_one_epoch(model, some.epoch(epoch), losses_fn, optimizer=optimizer)
+    model.eval()
     scores.append(correct(model(images["train"][aside]), labels["train"][aside]).mean())
 print("five folds:", [f"{score:.0%}" for score in scores], f"standard deviation {torch.stack(scores).std():.0%}")
 
@@ -619,7 +622,7 @@ few_eights = Batches(images["train"][seen], labels["train"][seen], batch_size=64
 for epoch in range(30):
     train_one_epoch(model, few_eights.epoch(epoch), losses_fn, optimizer=optimizer)
 
-named = model(images["validation"]).argmax(dim=1)
+named = model.eval()(images["validation"]).argmax(dim=1)
 precision, recall, f1, macro_f1 = precision_recall_f1(named, labels["validation"], num_classes=10)
 print(f"accuracy {(named == labels['validation']).float().mean():.0%}, macro-F1 {macro_f1:.0%}")
 print(f"the eight: precision {precision[8]:.0%}, recall {recall[8]:.0%}, F1 {f1[8]:.0%}")
@@ -649,9 +652,9 @@ fit(by_library, batches, losses_fn, recipe=Recipe(make_adamw, epochs=5, max_norm
 print("the same weights, to 0.000001:", largest_gap(by_hand, by_library) < 1e-6)
 
 # %% [markdown]
-# What `fit` adds stands around the loop: a schedule that raises the learning rate and lowers it again (`one_cycle`),
-# early stopping with the best weights kept, checkpoints, a GPU if there is one, and **mixed precision**: the products
-# are computed in numbers of 16 bits (`bf16`), the weights stay in 32.
+# The same. What `fit` adds stands around the loop: a schedule that raises the learning rate and lowers it again
+# (`one_cycle`), early stopping with the best weights kept, checkpoints, a GPU if there is one, and **mixed precision**:
+# the products are computed in numbers of 16 bits (`bf16`), the weights stay in 32.
 #
 # On a GPU the same cell takes Fashion-MNIST, if you have fetched it, and a wider network.
 #
@@ -681,8 +684,7 @@ show(history.plot(title=f"{data.title}, fp32"), alt=history.describe())
 print(f"best epoch: {history.best_epoch}; test accuracy:", {bits: f"{exam:.1%}" for bits, exam in exams.items()})
 
 # %% [markdown]
-# Both read 94.7% of the test digits: nobody misses the other 16 bits. And the test digits were asked once, at the very
-# end.
+# Both read 94.7% of the test digits, which were asked only now, at the very end. Nobody misses the other 16 bits.
 #
 # ## What to remember
 #
