@@ -44,10 +44,11 @@ def prepare(name: str | None = None, *, source: str | Path | None = None) -> int
     entry, source = find(name), None if source is None else Path(source).expanduser()
     _hold_to_what_is_possible(entry, source)
     try:
-        data_dir().mkdir(parents=True, exist_ok=True)
-        with _alone(FileLock(f"{entry.place}.lock")):
-            if not datasets.available(name):
-                _prepare(entry, source)
+        if not datasets.available(name):
+            data_dir().mkdir(parents=True, exist_ok=True)
+            with _alone(FileLock(f"{entry.place}.lock")):
+                if not datasets.available(name):  # it may have been prepared while we waited
+                    _prepare(entry, source)
     except PermissionError as error:
         raise CourseError(
             f"{error.filename} can't be read or written. Set COURSE_DATA to a folder of your own."

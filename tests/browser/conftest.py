@@ -26,12 +26,6 @@ def path_of_chromium() -> str:
     return next(filter(None, map(shutil.which, CHROMIUM)))
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """Keep a picture of what stood on the page when a test failed."""
@@ -45,6 +39,8 @@ def pytest_runtest_makereport(item, call):
 @pytest.fixture(scope="session")
 def chromium():
     """The machine's own Chromium: nothing is downloaded."""
+    for old in ARTIFACTS.glob("failed_*.png"):
+        old.unlink()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path_of_chromium(), args=QUIETLY)
         yield browser
@@ -70,6 +66,7 @@ def page(chromium):
 def lab(page, server):
     """JupyterLab in the page, with nothing open yet."""
     lab = JupyterLab(page, server)
+    lab.use_theme("JupyterLab Light")
     yield lab
     lab.shut_down_kernels()
 

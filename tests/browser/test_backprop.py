@@ -15,6 +15,7 @@ from course_lib.paths import find_lesson
 from tests.browser.axe import images_without_words, serious_violations
 from tests.browser.jupyterlab import Notebook
 
+pytestmark = pytest.mark.browser
 LESSON = find_lesson("backprop")
 STUB = "def sgd_step("
 RIGHT = typed_answer("sgd_step", LESSON.solutions.read_text(encoding="utf-8"))
@@ -109,6 +110,7 @@ def test_with_a_wrong_answer_everything_stops_at_one_line(notebook, page, pictur
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_everyone_can_read_it(notebook, lab, page, picture, theme):
     lab.use_theme(theme)
+    notebook.locator.locator(".course-graph").get_by_role("button", name="Last").click()
     with notebook.unrolled():
         page.screenshot(path=picture(f"whole_{theme.split()[-1].lower()}"))
         assert serious_violations(page) == []

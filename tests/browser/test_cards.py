@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from course_lib.paths import checkout
 from tests.browser.axe import images_without_words, serious_violations
 
+pytestmark = pytest.mark.browser
 TINY_COURSE = checkout() / "tests" / "lib" / "tiny_course"
 SOFTMAX = "@exercise\ndef softmax(logits, *, dim=-1):\n"
 CARDS = {  # its look and its name, and an answer that gets it
@@ -26,14 +27,15 @@ import os
 os.environ["COURSE_CHECKOUT"] = {str(TINY_COURSE)!r}
 import torch
 from course_lib.exercises import exercise"""
+PROGRESS = "from course_lib.widgets.progress import progress_widget\nprogress_widget()"
 PALE = 'from IPython.display import HTML\nHTML(\'<p style="color:#bbb;background:#fff">pale</p><img src="data:,">\')'
 
 
 @pytest.fixture(scope="module")
 def notebook(lab, server):
-    """A notebook with every kind of card, one below the other."""
+    """A notebook with every kind of card, one below the other, and the progress at the end."""
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [nbformat.v4.new_code_cell(source) for source in (HEAD, *CARDS.values())]
+    cells = [nbformat.v4.new_code_cell(source) for source in (HEAD, *CARDS.values(), PROGRESS)]
     for cell in cells:
         cell.metadata["tags"] = ["raises-exception"]  # so that "Run All" goes on
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.workbook / "cards.ipynb")

@@ -6,6 +6,8 @@ from playwright.sync_api import expect
 from course_lib.paths import find_lesson
 from tests.browser.axe import images_without_words, serious_violations
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture(scope="module")
 def notebook(lab):

@@ -118,6 +118,18 @@ def test_an_archive_that_was_cut_short_is_called_so(small, tmp_path):
     assert not available("mnist")
 
 
+def test_a_folder_that_can_not_be_written_is_said_so_and_what_is_ready_there_is_fine(small, monkeypatch, data_folder):
+    prepare("mnist")
+
+    def refuse(*args, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(data_folder))
+
+    monkeypatch.setattr("data_scripts.prepare.FileLock", refuse)
+    assert prepare("mnist") == 0
+    with pytest.raises(CourseError, match=r"can't be read or written. Set COURSE_DATA"):
+        prepare("mnist_t10k")
+
+
 def test_a_damaged_data_set_is_prepared_again(small, data_folder):
     prepare("mnist")
     file = data_folder / "mnist.safetensors"
