@@ -26,8 +26,9 @@ MATPLOTLIB_SETTINGS = "svg.hashsalt: course\n"
 def strict_environment() -> Iterator[dict[str, str]]:
     """Environment variables for a kernel that behaves alike on every machine, and the temporary folder they point to.
 
-    One thread; IPython, Matplotlib and the learner's progress start from nothing; data sets are generated, whatever
-    this machine has downloaded; a failing `!command` and an exception in a thread are errors (see `strict_kernel`).
+    One thread, no progress bars; IPython, Matplotlib and the learner's progress start from nothing; data sets are
+    generated, whatever this machine has downloaded; a failing `!command` and an exception in a thread are errors (see
+    `strict_kernel`).
     """
     with tempfile.TemporaryDirectory(prefix="course-kernel-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -49,6 +50,7 @@ def strict_environment() -> Iterator[dict[str, str]]:
             "PYTHONHASHSEED": "0",
             "PYTHONPATH": os.pathsep.join(filter(None, [str(library), os.environ.get("PYTHONPATH")])),
             "SOURCE_DATE_EPOCH": "0",
+            "TQDM_DISABLE": "1",
         }
 
 

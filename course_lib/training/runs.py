@@ -1,6 +1,7 @@
 """What `fit` looks after between the steps: schedule, progress, checkpoints, interrupts, and losses that explode."""
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,7 +90,8 @@ class Run:
 
     def __enter__(self) -> "Run":
         total = self.recipe.epochs * len(self.train)
-        hidden = self.engine.rank > 0
+        # tqdm obeys this variable of its own only where `disable` is not given
+        hidden = self.engine.rank > 0 or bool(os.environ.get("TQDM_DISABLE"))
         self.bar = tqdm(total=total, initial=self.steps_done, leave=False, disable=hidden, unit="step", ncols=90)
         self.interrupt = stop_after_step()
         self.interrupt.__enter__()

@@ -215,6 +215,16 @@ def test_bf16_trains_and_two_precisions_may_follow_each_other(data):
         assert history["train_loss"][-1] < 0.8 * history["train_loss"][0]
 
 
+def test_the_progress_bar_can_be_silenced(data, monkeypatch, capsys):
+    said = {}
+    for value in ("", "1"):
+        monkeypatch.setenv("TQDM_DISABLE", value)
+        fit(make_model(), Batches(*data, batch_size=50), losses_fn, recipe=Recipe(adam, epochs=1))
+        said[value] = capsys.readouterr().err
+    assert "step" in said[""]
+    assert said["1"] == ""
+
+
 def test_history_saves_loads_plots_and_tells(tmp_path):
     history = History(
         [{"epoch": 1, "train_loss": 1.0, "accuracy": 0.5}, {"epoch": 2, "train_loss": 0.5, "accuracy": 0.8}], 2
