@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from course_lib.batches import Batches
 from course_lib.datasets import available, load
 from course_lib.device import best_device, budget
-from course_lib.exercises import exercise
+from course_lib.exercises import borrow, exercise
 from course_lib.metrics import correct
 from course_lib.plots import PALETTE, show
 from course_lib.training import History, Recipe, evaluate, fit, one_cycle

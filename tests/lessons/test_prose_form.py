@@ -99,6 +99,12 @@ def test_every_exercise_says_how_hard_how_long_and_has_hints_in_steps(lesson):
 
 
 @every_lesson
+def test_whoever_reads_a_red_card_can_borrow(lesson):
+    code = "\n".join(cell.source for cell in cells(lesson) if cell.cell_type == "code")
+    assert re.search(r"^from course_lib.exercises import borrow, exercise$", code, re.MULTILINE), "cards speak of it"
+
+
+@every_lesson
 def test_the_spelling_is_american(lesson):
     page = "\n".join(prose(cell.source) for cell in cells(lesson) if cell.cell_type == "markdown")
     words = {
