@@ -5,7 +5,7 @@ SETUP = $(PYTHON) scripts/setup.py $(if $(CPU),--cpu)
 RUN = @$(SETUP) run
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test check test-lib test-notebooks test-browser lint build matrix doctor clean
+.PHONY: help lab setup test check test-lib test-notebooks test-browser test-realdata lint build matrix doctor clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,7 @@ setup:           ## make the environment only (CPU=1: PyTorch's CPU wheels, a fa
 	@$(SETUP)
 
 # Several processes run side by side in the tests: one torch thread each.
-test check test-lib test-notebooks test-browser build matrix: export OMP_NUM_THREADS = 1
+test check test-lib test-notebooks test-browser test-realdata build matrix: export OMP_NUM_THREADS = 1
 
 test: test-lib test-notebooks test-browser  ## everything
 
@@ -32,6 +32,9 @@ test-notebooks:  ## every notebook as shipped
 
 test-browser:    ## JupyterLab in a real Chromium
 	$(RUN) pytest -p no:nbval -m browser
+
+test-realdata:   ## the loaders and short trainings on real corpora (make test-realdata COURSE_DATA=FOLDER)
+	$(RUN) pytest -p no:nbval -m realdata
 
 lint:            ## ruff over code and notebooks
 	$(RUN) ruff check
