@@ -40,7 +40,7 @@ print(os.environ["OMP_NUM_THREADS"])
 # %time sum(range(100))
 
 # %%
-ipywidgets.interact(lambda x: print(x), x=3);
+ipywidgets.VBox([ipywidgets.IntSlider(3), ipywidgets.HTML("three")])
 """
 
 
