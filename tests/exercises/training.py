@@ -7,24 +7,34 @@ from torch import nn
 
 from course_lib.exercises import check
 
-# The first optimizer of a process loads a large part of torch: seconds that belong into no check's time limit.
-torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
-
 # train_one_epoch
 
 
-class Diary(torch.optim.SGD):
-    """Gradient descent that notes which gradients each step found."""
+class Diary:
+    """Gradient descent with momentum, as `torch.optim.SGD` does it, that notes which gradients each step found.
 
-    def __init__(self, parameters, **options):
-        super().__init__(parameters, **options)
-        self.found = []
+    Torch's own would load a large part of torch with the first one of a process: seconds before the first card.
+    """
 
+    def __init__(self, parameters, *, lr, momentum=0.0, before_step=lambda: None):
+        self.param_groups = [{"params": list(parameters), "lr": lr, "momentum": momentum}]
+        self.velocities = [torch.zeros_like(each) for each in self.param_groups[0]["params"]]
+        self.found, self.before_step = [], before_step
+
+    @torch.no_grad()
     def step(self, closure=None):
-        of_all = [parameter for group in self.param_groups for parameter in group["params"]]
-        gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in of_all]
+        self.before_step()
+        group = self.param_groups[0]
+        gradients = [torch.zeros_like(each) if each.grad is None else each.grad for each in group["params"]]
         self.found.append(torch.cat([gradient.flatten() for gradient in gradients]))
-        return super().step(closure)
+        for parameter, velocity in zip(group["params"], self.velocities, strict=True):
+            if parameter.grad is not None:
+                velocity.mul_(group["momentum"]).add_(parameter.grad)
+                parameter.data.sub_(group["lr"] * velocity)
+
+    def zero_grad(self, set_to_none=True):
+        for parameter in self.param_groups[0]["params"]:
+            parameter.grad = None if set_to_none or parameter.grad is None else torch.zeros_like(parameter.grad)
 
 
 def small_network(draw):
@@ -51,7 +61,7 @@ def weights_of(model):
 @check("One batch: one step against the gradient of its mean loss")
 def one_batch_one_step(train_one_epoch, draw):
     model = small_network(draw)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = Diary(model.parameters(), lr=0.1)
     train_one_epoch(model, batches_of(draw, 6), squared_errors, optimizer=optimizer)
     return weights_of(model)
 
@@ -67,8 +77,7 @@ def own_gradient_for_each_step(train_one_epoch, draw):
 @check("For each batch: first the losses, then the gradients, then the step")
 def order_of_the_calls(train_one_epoch, draw):
     model, events = small_network(draw), []
-    optimizer = Diary(model.parameters(), lr=0.05)
-    optimizer.register_step_pre_hook(lambda *_: events.append("step"))
+    optimizer = Diary(model.parameters(), lr=0.05, before_step=lambda: events.append("step"))
     model[0].weight.register_hook(lambda gradient: events.append("gradients"))
 
     def losses_fn(model, batch):
@@ -89,7 +98,7 @@ def training_mode(train_one_epoch, draw):
             modes.append(f"training: {model.training}")
             return squared_errors(model, batch)
 
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        optimizer = Diary(model.parameters(), lr=0.01)
         train_one_epoch(model, batches_of(draw, 3, 3, 3, 3), losses_fn, optimizer=optimizer)
     return modes
 
@@ -99,7 +108,7 @@ def mean_loss(train_one_epoch, draw):
     observed = []
     for last in (1, 2, 3, 1, 2, 3, 1, 2, 3):
         model = small_network(draw)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        optimizer = Diary(model.parameters(), lr=0.01)
         observed.append(train_one_epoch(model, batches_of(draw, 5, 5, last), squared_errors, optimizer=optimizer))
     return observed
 
@@ -107,7 +116,7 @@ def mean_loss(train_one_epoch, draw):
 @check("Two epochs with momentum, the batches from a generator that can be walked through only once")
 def two_epochs_from_a_generator(train_one_epoch, draw):
     model = small_network(draw)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    optimizer = Diary(model.parameters(), lr=0.02, momentum=0.9)
     for _ in range(2):
         batches = (batch for batch in batches_of(draw, 4, 4, 2))
         train_one_epoch(model, batches, squared_errors, optimizer=optimizer)
