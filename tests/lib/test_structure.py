@@ -18,7 +18,7 @@ NUM_LINES = 300
 LAYERS = [
     ["errors", "paths", "seeds", "storage"],
     ["device", "metrics", "images", "audio", "text"],
-    ["catalog", "datasets", "generate", "batches", "models", "plots"],
+    ["recordings", "catalog", "datasets", "generate", "batches", "models", "plots"],
     ["training", "history", "checkpoints", "transfer", "export"],
     ["exercises"],
     [
