@@ -36,8 +36,7 @@ def streaming():
 def test_stacking_puts_neighbors_side_by_side():
     features = torch.arange(18.0).reshape(9, 2)
     stacked = stack_frames(features)
-    assert stacked[:2].tolist() == torch.arange(16.0).reshape(2, 8).tolist()
-    assert stacked[2].tolist() == [16, 17, 0, 0, 0, 0, 0, 0]
+    assert stacked.tolist() == torch.arange(16.0).reshape(2, 8).tolist()
 
 
 @pytest.mark.parametrize("num", [2, 3, 4])
@@ -67,8 +66,6 @@ def test_our_bidirectional_lstm_is_torchs_on_packed_sequences():
 @pytest.mark.parametrize("make", [recognizer, streaming])
 def test_padding_and_company_change_nothing(make):
     model, batch, lengths = make(), sounds(3, 17, 20), torch.tensor([17, 9, 1])
-    for row, length in enumerate(lengths):
-        batch[row, length:] = 0
     together = model(batch, lengths)
     for row, length in enumerate(lengths):
         alone = model(batch[row : row + 1, :length], lengths[row : row + 1])
