@@ -30,7 +30,7 @@ LAYERS = [
         "speech_models",
         "plots",
     ],
-    ["training", "history", "checkpoints", "transfer", "export"],
+    ["training", "history", "checkpoints", "transfer", "pretrained", "export"],
     ["exercises"],
     [
         "widgets",
