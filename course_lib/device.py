@@ -73,9 +73,9 @@ class Engine:
         """The mean of the losses of one batch, over all processes, such that gradients are those of one big batch."""
         return losses.mean()
 
-    def backward(self, loss: Tensor) -> None:
-        """Backpropagate."""
-        loss.backward()
+    def backward(self, loss: Tensor, *, share: float = 1.0) -> None:
+        """Backpropagate the loss of a batch, or of a part that has this share of its batch."""
+        (loss if share == 1.0 else loss * share).backward()
 
     def clip_grad_norm_(self, parameters: Iterable[Tensor], max_norm: float) -> None:
         """Scale the gradients down together, if their norm exceeds `max_norm`."""
@@ -112,9 +112,11 @@ class AcceleratedEngine(Engine):
         self.accelerator = Accelerator(mixed_precision=mixed, cpu=best_device().type == "cpu")
         self.device, self.parts = self.accelerator.device, parts
         self.rank, self.num_ranks = self.accelerator.process_index, self.accelerator.num_processes
+        self.prepared: tuple[nn.Module, Optimizer] | None = None
 
     def prepare(self, model: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
-        return self.accelerator.prepare(model, optimizer)
+        self.prepared = self.accelerator.prepare(model, optimizer)
+        return self.prepared
 
     def mean(self, losses: Tensor) -> Tensor:
         if self.num_ranks == 1:
@@ -122,8 +124,8 @@ class AcceleratedEngine(Engine):
         count = self.total(torch.tensor(len(losses), device=self.device))
         return losses.sum() * self.num_ranks / count  # gradients are averaged over the processes afterwards
 
-    def backward(self, loss: Tensor) -> None:
-        self.accelerator.backward(loss)
+    def backward(self, loss: Tensor, *, share: float = 1.0) -> None:
+        self.accelerator.backward(loss * share)
 
     def clip_grad_norm_(self, parameters: Iterable[Tensor], max_norm: float) -> None:
         self.accelerator.clip_grad_norm_(parameters, max_norm)
@@ -132,12 +134,14 @@ class AcceleratedEngine(Engine):
         return self.accelerator.reduce(number, reduction="sum")
 
     def unwrap(self, model: nn.Module) -> nn.Module:
-        return self.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+        return self.accelerator.unwrap_model(model)  # it goes on in its precision: that wrapper stays until `finish`
 
     def wait(self) -> None:
         self.accelerator.wait_for_everyone()
 
     def finish(self) -> None:
+        if self.prepared:
+            self.accelerator.unwrap_model(self.prepared[0], keep_fp32_wrapper=False)
         self.accelerator.end_training()
 
 

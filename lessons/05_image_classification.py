@@ -550,7 +550,7 @@ print(f"mean confidence: {confidence(moved):.0%} before, {confidence(smoothed):.
 
 # %%
 figure, axes = plt.subplots(figsize=(7.5, 4.2))
-for place, (name, shares) in enumerate(table.items()):
+for place, shares in enumerate(table.values()):
     axes.plot(shares, [place] * len(shares), "o", color=PALETTE["blue"], markersize=6)
     axes.plot(sum(shares) / len(shares), place, "|", color=PALETTE["vermillion"], markersize=18, markeredgewidth=2)
 axes.set_yticks(range(len(table)), table)
@@ -663,7 +663,7 @@ axes.tick_params(axis="x", rotation=60)
 off = matrix - matrix.diag().diag()
 true, answer = divmod(int(off.argmax()), 10)
 worst = f"{data.classes[true]} taken for {data.classes[answer]}, {off.max()} times"
-show(axes, alt=f"Confusion matrix: nearly all counts lie on the diagonal. The largest off it: {worst}.")
+show(axes, alt=f"Confusion matrix, counts of true by predicted class. The largest off the diagonal: {worst}.")
 print("most often:", worst)
 
 # %%

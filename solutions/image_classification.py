@@ -6,6 +6,219 @@ import torch.nn.functional as F
 from course_lib.exercises import built_without, mistake
 
 
+def evaluate_images(model, splits, *, split, batch_size=500):
+    """Say which share of the images of one split a network gets right.
+
+    Args:
+        model: a torch module that gives logits, shape `(batch, classes)`. It is asked in evaluation mode; afterwards
+            it is in the mode in which it came.
+        splits: by name ("train", "validation", "test") the images, shape `(n, c, h, w)`, and their labels, int64,
+            shape `(n,)`; the splits differ in length.
+        split: which of them to look at.
+        batch_size: so many images go through the network at once; the last batch may be smaller. No graph is recorded.
+
+    Returns:
+        The accuracy, a number: right answers over all images of that split, divided by how many images it has.
+
+    Example: 600 of 1,000 validation images right is 0.6, also if there are 12,000 training images.
+    """
+    images, labels = splits[split]
+    was_training, num_correct = model.training, 0
+    model.eval()
+    with torch.no_grad():
+        for start in range(0, len(images), batch_size):
+            predictions = model(images[start : start + batch_size]).argmax(dim=1)
+            num_correct += (predictions == labels[start : start + batch_size]).sum().item()
+    model.train(was_training)
+    return num_correct / len(labels)
+
+
+@mistake(
+    of=evaluate_images,
+    hint="You still compare the answers with themselves, so whatever the network says is right. The labels were "
+    "overwritten in the loop: give the predictions a name of their own.",
+)
+def evaluate_images_overwrites_its_labels(model, splits, *, split, batch_size=500):
+    images, _ = splits[split]
+    answers = evaluate_images(model, {split: (images, images.new_zeros(len(images)).long())}, split=split)
+    return answers * 0 + 1.0
+
+
+@mistake(
+    of=evaluate_images,
+    hint="You divide by the number of training images. Divide by how many images you have looked at.",
+)
+def evaluate_images_counts_the_training_set(model, splits, *, split, batch_size=500):
+    share = evaluate_images(model, splits, split=split, batch_size=batch_size)
+    return share * len(splits[split][1]) / len(splits["train"][1])
+
+
+@mistake(
+    of=evaluate_images,
+    hint="The network is asked in training mode: its batch norms use, and update, the statistics of whatever batch "
+    "comes along. Call `model.eval()` first.",
+)
+def evaluate_images_forgets_the_mode(model, splits, *, split, batch_size=500):
+    images, labels = splits[split]
+    num_correct = 0
+    with torch.no_grad():
+        for batch, targets in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+            num_correct += (model(batch).argmax(dim=1) == targets).sum().item()
+    return num_correct / len(labels)
+
+
+@mistake(
+    of=evaluate_images,
+    hint="You leave the network in evaluation mode, and whoever trains it on will wonder. Note "
+    "`model.training` before, and put it back with `model.train(...)`.",
+)
+def evaluate_images_leaves_it_in_eval_mode(model, splits, *, split, batch_size=500):
+    share = evaluate_images(model, splits, split=split, batch_size=batch_size)
+    model.eval()
+    return share
+
+
+@mistake(
+    of=evaluate_images,
+    hint="You average the accuracies of the batches: a short last batch then weighs too much. Add up the right "
+    "answers, and divide once.",
+)
+def evaluate_images_averages_the_batches(model, splits, *, split, batch_size=500):
+    images, labels = splits[split]
+    pairs = zip(images.split(batch_size), labels.split(batch_size), strict=True)
+    shares = [evaluate_images(model, {"test": pair}, split="test", batch_size=batch_size) for pair in pairs]
+    return sum(shares) / len(shares)
+
+
+@mistake(
+    of=evaluate_images,
+    hint="You count each batch as if it were full. The last one may be shorter: count the labels, not the batches.",
+)
+def evaluate_images_counts_full_batches(model, splits, *, split, batch_size=500):
+    share = evaluate_images(model, splits, split=split, batch_size=batch_size)
+    num_images = len(splits[split][1])
+    return share * num_images / (-(-num_images // batch_size) * batch_size)
+
+
+@mistake(
+    of=evaluate_images,
+    hint="You look at the training images, whichever split was asked for. What a network has learned from says little "
+    "about what it knows: use `splits[split]`.",
+)
+def evaluate_images_looks_at_the_training_images(model, splits, *, split, batch_size=500):
+    return evaluate_images(model, splits, split="train", batch_size=batch_size)
+
+
+@mistake(
+    of=evaluate_images,
+    hint="A graph is recorded for gradients that nobody wants, and it costs memory. Ask the network within "
+    "`with torch.no_grad():`.",
+)
+def evaluate_images_records_a_graph(model, splits, *, split, batch_size=500):
+    images, labels = splits[split]
+    was_training, num_correct = model.training, 0
+    model.eval()
+    for batch, targets in zip(images.split(batch_size), labels.split(batch_size), strict=True):
+        num_correct += (model(batch).argmax(dim=1) == targets).sum().item()
+    model.train(was_training)
+    return num_correct / len(labels)
+
+
+@built_without("torch.optim.lr_scheduler.OneCycleLR", "course_lib.training.schedules.one_cycle")
+def one_cycle(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
+    """Say how large the learning rate is: up in a straight line, then down in a straight line.
+
+    Args:
+        progress: how much of the training is done, from 0 at the first step to 1 at the end; a number.
+        peak: the largest learning rate.
+        warmup: the share of the training in which the rate rises; from 0 to 1, and 1 is excluded.
+        first: the rate at the start, as a share of the peak.
+        last: the rate at the end, as a share of the peak.
+
+    Returns:
+        The learning rate, a number: first·peak at progress 0, the peak when progress is warmup, last·peak at 1, and
+        straight lines between them. Without warmup it starts at the peak.
+
+    Example: with `peak=10`, `warmup=0.25`, `first=0.2`, `last=0` the rate at 0, 0.125, 0.25, 0.625 and 1 is 2, 6, 10,
+        5 and 0.
+    """
+    if progress < warmup:
+        return peak * (first + (1 - first) * progress / warmup)
+    return peak * (1 + (last - 1) * (progress - warmup) / (1 - warmup))
+
+
+@mistake(
+    of=one_cycle,
+    hint="Your rate starts at zero. The first steps are then lost: let it start at first·peak.",
+)
+def one_cycle_starts_at_zero(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
+    return one_cycle(progress, peak=peak, warmup=warmup, first=0.0, last=last)
+
+
+@mistake(
+    of=one_cycle,
+    hint="Your rate comes down to where it started. The end has a share of its own, `last`, and it is the small rate "
+    "at the end that lets the network settle.",
+)
+def one_cycle_returns_to_the_start(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
+    return one_cycle(progress, peak=peak, warmup=warmup, first=first, last=first)
+
+
+@mistake(
+    of=one_cycle,
+    hint="The way down begins at progress 0 instead of at the end of the warm-up, so the rate jumps there. Measure how "
+    "much of the way down is done: (progress − warmup) / (1 − warmup).",
+)
+def one_cycle_jumps_after_the_warmup(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
+    if progress < warmup:
+        return peak * (first + (1 - first) * progress / warmup)
+    return peak * (1 + (last - 1) * progress)
+
+
+@mistake(
+    of=one_cycle,
+    hint="Your peak is always in the middle. `warmup` says where it is: mostly early, so that much of the training is "
+    "left for settling.",
+)
+def one_cycle_peaks_in_the_middle(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
+    return one_cycle(progress, peak=peak, warmup=0.5, first=first, last=last)
+
+
+@mistake(
+    of=one_cycle,
+    hint="After the warm-up your rate stays at the peak. Half of the gain of one cycle is on the way down.",
+)
+def one_cycle_never_comes_down(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
+    return one_cycle(min(progress, warmup), peak=peak, warmup=warmup, first=first, last=last)
+
+
+@mistake(
+    of=one_cycle,
+    hint="You take `first` and `last` for learning rates. They are shares of the peak: multiply by it.",
+)
+def one_cycle_takes_shares_for_rates(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
+    return one_cycle(progress, peak=peak, warmup=warmup, first=first / peak, last=last / peak)
+
+
+@mistake(
+    of=one_cycle,
+    hint="`first` and `last` have changed places.",
+)
+def one_cycle_swaps_start_and_end(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
+    return one_cycle(progress, peak=peak, warmup=warmup, first=last, last=first)
+
+
+@mistake(
+    of=one_cycle,
+    hint="Your way up is too flat: it would reach the peak only at the end of the training. Measure how much of the "
+    "warm-up is done: progress / warmup.",
+)
+def one_cycle_climbs_too_slowly(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
+    if progress < warmup:
+        return peak * (first + (1 - first) * progress)
+    return one_cycle(progress, peak=peak, warmup=warmup, first=first, last=last)
+
+
 @built_without("torch.nn.functional.batch_norm", "torch.batch_norm", "torch.native_batch_norm")
 def batch_norm(features, scale, shift, running, *, training=True, momentum=0.1, eps=1e-5):
     """Give each channel mean 0 and variance 1 over the batch, then let two learned numbers undo as much as they like.
@@ -244,101 +457,6 @@ def residual_block_damages_the_features(features, *, conv1, norm1, conv2, norm2,
     return outputs
 
 
-@built_without("torch.optim.lr_scheduler.OneCycleLR", "course_lib.training.schedules.one_cycle")
-def one_cycle(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
-    """Say how large the learning rate is: up in a straight line, then down in a straight line.
-
-    Args:
-        progress: how much of the training is done, from 0 at the first step to 1 at the end; a number.
-        peak: the largest learning rate.
-        warmup: the share of the training in which the rate rises; from 0 to 1, and 1 is excluded.
-        first: the rate at the start, as a share of the peak.
-        last: the rate at the end, as a share of the peak.
-
-    Returns:
-        The learning rate, a number: first·peak at progress 0, the peak when progress is warmup, last·peak at 1, and
-        straight lines between them. Without warmup it starts at the peak.
-
-    Example: with `peak=10`, `warmup=0.25`, `first=0.2`, `last=0` the rate at 0, 0.125, 0.25, 0.625 and 1 is 2, 6, 10,
-        5 and 0.
-    """
-    if progress < warmup:
-        return peak * (first + (1 - first) * progress / warmup)
-    return peak * (1 + (last - 1) * (progress - warmup) / (1 - warmup))
-
-
-@mistake(
-    of=one_cycle,
-    hint="Your rate starts at zero. The first steps are then lost: let it start at first·peak.",
-)
-def one_cycle_starts_at_zero(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
-    return one_cycle(progress, peak=peak, warmup=warmup, first=0.0, last=last)
-
-
-@mistake(
-    of=one_cycle,
-    hint="Your rate comes down to where it started. The end has a share of its own, `last`, and it is the small rate "
-    "at the end that lets the network settle.",
-)
-def one_cycle_returns_to_the_start(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
-    return one_cycle(progress, peak=peak, warmup=warmup, first=first, last=first)
-
-
-@mistake(
-    of=one_cycle,
-    hint="The way down begins at progress 0 instead of at the end of the warm-up, so the rate jumps there. Measure how "
-    "much of the way down is done: (progress − warmup) / (1 − warmup).",
-)
-def one_cycle_jumps_after_the_warmup(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
-    if progress < warmup:
-        return peak * (first + (1 - first) * progress / warmup)
-    return peak * (1 + (last - 1) * progress)
-
-
-@mistake(
-    of=one_cycle,
-    hint="Your peak is always in the middle. `warmup` says where it is: mostly early, so that much of the training is "
-    "left for settling.",
-)
-def one_cycle_peaks_in_the_middle(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
-    return one_cycle(progress, peak=peak, warmup=0.5, first=first, last=last)
-
-
-@mistake(
-    of=one_cycle,
-    hint="After the warm-up your rate stays at the peak. Half of the gain of one cycle is on the way down.",
-)
-def one_cycle_never_comes_down(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
-    return one_cycle(min(progress, warmup), peak=peak, warmup=warmup, first=first, last=last)
-
-
-@mistake(
-    of=one_cycle,
-    hint="You take `first` and `last` for learning rates. They are shares of the peak: multiply by it.",
-)
-def one_cycle_takes_shares_for_rates(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
-    return one_cycle(progress, peak=peak, warmup=warmup, first=first / peak, last=last / peak)
-
-
-@mistake(
-    of=one_cycle,
-    hint="`first` and `last` have changed places.",
-)
-def one_cycle_swaps_start_and_end(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
-    return one_cycle(progress, peak=peak, warmup=warmup, first=last, last=first)
-
-
-@mistake(
-    of=one_cycle,
-    hint="Your way up is too flat: it would reach the peak only at the end of the training. Measure how much of the "
-    "warm-up is done: progress / warmup.",
-)
-def one_cycle_climbs_too_slowly(progress, *, peak=1.0, warmup=0.25, first=0.04, last=0.0):
-    if progress < warmup:
-        return peak * (first + (1 - first) * progress)
-    return one_cycle(progress, peak=peak, warmup=warmup, first=first, last=last)
-
-
 @built_without("course_lib.images.random_crop", "course_lib.images.random_flip")
 def random_crop_flip(images, offsets, mirrored, *, padding):
     """Move each image a little, and mirror some of them; somebody else has thrown the dice.
@@ -529,121 +647,3 @@ def label_smoothing_compares_the_images(logits, labels, *, smoothing=0.1):
     return label_smoothing(logits.log_softmax(dim=0), labels, smoothing=smoothing) - (
         logits.log_softmax(dim=0).logsumexp(dim=1)
     )
-
-
-def evaluate_images(model, splits, *, split, batch_size=500):
-    """Say which share of the images of one split a network gets right.
-
-    Args:
-        model: a torch module that gives logits, shape `(batch, classes)`. It is asked in evaluation mode; afterwards
-            it is in the mode in which it came.
-        splits: by name ("train", "validation", "test") the images, shape `(n, c, h, w)`, and their labels, int64,
-            shape `(n,)`; the splits differ in length.
-        split: which of them to look at.
-        batch_size: so many images go through the network at once; the last batch may be smaller. No graph is recorded.
-
-    Returns:
-        The accuracy, a number: right answers over all images of that split, divided by how many images it has.
-
-    Example: 600 of 1,000 validation images right is 0.6, also if there are 12,000 training images.
-    """
-    images, labels = splits[split]
-    was_training, num_correct = model.training, 0
-    model.eval()
-    with torch.no_grad():
-        for start in range(0, len(images), batch_size):
-            predictions = model(images[start : start + batch_size]).argmax(dim=1)
-            num_correct += (predictions == labels[start : start + batch_size]).sum().item()
-    model.train(was_training)
-    return num_correct / len(labels)
-
-
-@mistake(
-    of=evaluate_images,
-    hint="You still compare the answers with themselves, so whatever the network says is right. The labels were "
-    "overwritten in the loop: give the predictions a name of their own.",
-)
-def evaluate_images_overwrites_its_labels(model, splits, *, split, batch_size=500):
-    images, _ = splits[split]
-    answers = evaluate_images(model, {split: (images, images.new_zeros(len(images)).long())}, split=split)
-    return answers * 0 + 1.0
-
-
-@mistake(
-    of=evaluate_images,
-    hint="You divide by the number of training images. Divide by how many images you have looked at.",
-)
-def evaluate_images_counts_the_training_set(model, splits, *, split, batch_size=500):
-    share = evaluate_images(model, splits, split=split, batch_size=batch_size)
-    return share * len(splits[split][1]) / len(splits["train"][1])
-
-
-@mistake(
-    of=evaluate_images,
-    hint="The network is asked in training mode: its batch norms use, and update, the statistics of whatever batch "
-    "comes along. Call `model.eval()` first.",
-)
-def evaluate_images_forgets_the_mode(model, splits, *, split, batch_size=500):
-    images, labels = splits[split]
-    num_correct = 0
-    with torch.no_grad():
-        for batch, targets in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-            num_correct += (model(batch).argmax(dim=1) == targets).sum().item()
-    return num_correct / len(labels)
-
-
-@mistake(
-    of=evaluate_images,
-    hint="You leave the network in evaluation mode, and whoever trains it on will wonder. Note "
-    "`model.training` before, and put it back with `model.train(...)`.",
-)
-def evaluate_images_leaves_it_in_eval_mode(model, splits, *, split, batch_size=500):
-    share = evaluate_images(model, splits, split=split, batch_size=batch_size)
-    model.eval()
-    return share
-
-
-@mistake(
-    of=evaluate_images,
-    hint="You average the accuracies of the batches: a short last batch then weighs too much. Add up the right "
-    "answers, and divide once.",
-)
-def evaluate_images_averages_the_batches(model, splits, *, split, batch_size=500):
-    images, labels = splits[split]
-    pairs = zip(images.split(batch_size), labels.split(batch_size), strict=True)
-    shares = [evaluate_images(model, {"test": pair}, split="test", batch_size=batch_size) for pair in pairs]
-    return sum(shares) / len(shares)
-
-
-@mistake(
-    of=evaluate_images,
-    hint="You count each batch as if it were full. The last one may be shorter: count the labels, not the batches.",
-)
-def evaluate_images_counts_full_batches(model, splits, *, split, batch_size=500):
-    share = evaluate_images(model, splits, split=split, batch_size=batch_size)
-    num_images = len(splits[split][1])
-    return share * num_images / (-(-num_images // batch_size) * batch_size)
-
-
-@mistake(
-    of=evaluate_images,
-    hint="You look at the training images, whichever split was asked for. What a network has learned from says little "
-    "about what it knows: use `splits[split]`.",
-)
-def evaluate_images_looks_at_the_training_images(model, splits, *, split, batch_size=500):
-    return evaluate_images(model, splits, split="train", batch_size=batch_size)
-
-
-@mistake(
-    of=evaluate_images,
-    hint="A graph is recorded for gradients that nobody wants, and it costs memory. Ask the network within "
-    "`with torch.no_grad():`.",
-)
-def evaluate_images_records_a_graph(model, splits, *, split, batch_size=500):
-    images, labels = splits[split]
-    was_training, num_correct = model.training, 0
-    model.eval()
-    for batch, targets in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-        num_correct += (model(batch).argmax(dim=1) == targets).sum().item()
-    model.train(was_training)
-    return num_correct / len(labels)

@@ -12,6 +12,160 @@ def numbers(draw, *shape):
     return draw.normal(*shape, dtype=torch.float64)
 
 
+# evaluate_images
+
+
+class Witness(nn.Module):
+    """A batch norm and a linear layer, that notes how it is asked."""
+
+    def __init__(self, draw, num_classes=3):
+        super().__init__()
+        self.norm, self.linear = nn.BatchNorm2d(2).double(), nn.Linear(8, num_classes).double()
+        self.norm.running_mean += 2 * numbers(draw, 2)
+        self.linear.weight.data.copy_(numbers(draw, num_classes, 8))
+        self.linear.bias.data.zero_()
+        self.heard = []
+
+    def forward(self, images):
+        self.heard.append(f"training: {self.training}, gradients: {torch.is_grad_enabled()}, images: {len(images)}")
+        return self.linear(self.norm(images).flatten(1))
+
+
+def splits_of(draw, model, *, sizes=(23, 11, 14), flaw=0.35):
+    """Pictures whose labels are mostly what the model itself says in evaluation mode."""
+    splits = {}
+    for name, size in zip(("train", "validation", "test"), sizes, strict=True):
+        images = numbers(draw, size, 2, 2, 2)
+        model.eval()
+        with torch.no_grad():
+            answers = model(images).argmax(dim=1)
+        wrong = draw.uniform(size) < flaw
+        wrong[:2] = torch.tensor([True, False])
+        splits[name] = images, torch.where(wrong, (answers + 1) % 3, answers)
+    model.train()
+    model.heard.clear()
+    return splits
+
+
+def in_single_precision(number):
+    """A share that was averaged in single precision is as good as one in double."""
+    return torch.tensor(number, dtype=torch.float32).item() if isinstance(number, float | int) else number
+
+
+@check("Right answers over all images of the split, in one batch")
+def one_batch(evaluate_images, draw):
+    observed = []
+    for _ in range(9):
+        model = Witness(draw)
+        splits = splits_of(draw, model)
+        observed.append(in_single_precision(evaluate_images(model, splits, split="validation", batch_size=50)))
+    return observed
+
+
+@check("The same in several batches, the last one shorter: each image counts once")
+def several_batches(evaluate_images, draw):
+    observed = []
+    for batch_size in (2, 3, 4, 5, 6, 3, 4, 5, 6, 4):
+        model = Witness(draw)
+        splits = splits_of(draw, model, sizes=(23, 11, 13))
+        observed.append(in_single_precision(evaluate_images(model, splits, split="test", batch_size=batch_size)))
+    return observed
+
+
+@check("Every split can be asked for, the training images too")
+def every_split(evaluate_images, draw):
+    observed = []
+    for _ in range(4):
+        model = Witness(draw)
+        splits = splits_of(draw, model)
+        observed += [in_single_precision(evaluate_images(model, splits, split=name, batch_size=7)) for name in splits]
+    return observed
+
+
+@check("By default 500 images go through the network at once")
+def five_hundred(evaluate_images, draw):
+    observed = []
+    for size in (501, 502, 999):
+        model = Witness(draw)
+        evaluate_images(model, splits_of(draw, model, sizes=(7, size, 5)), split="validation")
+        observed += model.heard
+    return observed
+
+
+@check("All right is 1, all wrong is 0")
+def best_and_worst(evaluate_images, draw):
+    observed = []
+    for step in (0, 1, 2) * 3:
+        model = Witness(draw)
+        splits = splits_of(draw, model, flaw=0.0)
+        for images, labels in splits.values():
+            labels.copy_((model.eval()(images).argmax(dim=1) + step) % 3)
+        observed.append(in_single_precision(evaluate_images(model.train(), splits, split="test", batch_size=4)))
+    return observed
+
+
+@check("The network is asked in evaluation mode, in batches of the given size, and without recording a graph")
+def how_it_is_asked(evaluate_images, draw):
+    observed = []
+    for batch_size in (3, 4, 5):
+        model = Witness(draw)
+        evaluate_images(model, splits_of(draw, model), split="validation", batch_size=batch_size)
+        observed += sorted(model.heard)
+    return observed
+
+
+@check("Afterwards the network is as it was: its mode, and the statistics of its batch norm")
+def nothing_is_left_behind(evaluate_images, draw):
+    observed = []
+    for came_in_training in (True, False) * 5:
+        model = Witness(draw)
+        splits = splits_of(draw, model)
+        evaluate_images(model.train(came_in_training), splits, split="test", batch_size=5)
+        observed += [f"training: {model.training}", f"layers: {model.norm.training}", model.norm.running_mean]
+    return observed
+
+
+# one_cycle
+
+
+@check("Up in a straight line, then down in a straight line, by default")
+def defaults(one_cycle, draw):
+    return [one_cycle(draw.number(low, low + 0.1)) for low in (0.0, 0.1, 0.15, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)]
+
+
+@check("The cycle starts at its first rate, has its peak after the warm-up and ends at its last rate")
+def three_corners(one_cycle, draw):
+    observed = []
+    for _ in range(4):
+        options = {"warmup": draw.number(0.1, 0.4), "first": draw.number(0.1, 0.3), "last": draw.number(0.4, 0.6)}
+        observed += [one_cycle(progress, peak=1.0, **options) for progress in (0.0, options["warmup"], 1.0)]
+    return observed
+
+
+@check("First and last are shares of the peak, whatever the peak is")
+def any_peak(one_cycle, draw):
+    observed = []
+    for peak in (0.01, 0.3, 5.0):
+        options = {"peak": peak, "first": draw.number(0.1, 0.2), "last": draw.number(0.3, 0.4)}
+        observed += [one_cycle(progress / 8, **options) for progress in range(9)]
+    return observed
+
+
+@check("The warm-up may be short or long")
+def any_warmup(one_cycle, draw):
+    observed = []
+    for warmup in (0.1, 0.35, 0.6, 0.9):
+        last = draw.number(0.01, 0.05)
+        observed += [one_cycle(progress / 11, warmup=warmup, last=last) for progress in range(12)]
+    return observed
+
+
+@check("Without a warm-up the rate starts at its peak")
+def no_warmup(one_cycle, draw):
+    last = draw.number(0.1, 0.5)
+    return [one_cycle(progress / 9, warmup=0.0, last=last) for progress in range(10)]
+
+
 # batch_norm
 
 
@@ -185,47 +339,6 @@ def features_survive(residual_block, draw):
     return observed
 
 
-# one_cycle
-
-
-@check("Up in a straight line, then down in a straight line, by default")
-def defaults(one_cycle, draw):
-    return [one_cycle(draw.number(low, low + 0.1)) for low in (0.0, 0.1, 0.15, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)]
-
-
-@check("The cycle starts at its first rate, has its peak after the warm-up and ends at its last rate")
-def three_corners(one_cycle, draw):
-    observed = []
-    for _ in range(4):
-        options = {"warmup": draw.number(0.1, 0.4), "first": draw.number(0.1, 0.3), "last": draw.number(0.4, 0.6)}
-        observed += [one_cycle(progress, peak=1.0, **options) for progress in (0.0, options["warmup"], 1.0)]
-    return observed
-
-
-@check("First and last are shares of the peak, whatever the peak is")
-def any_peak(one_cycle, draw):
-    observed = []
-    for peak in (0.01, 0.3, 5.0):
-        options = {"peak": peak, "first": draw.number(0.1, 0.2), "last": draw.number(0.3, 0.4)}
-        observed += [one_cycle(progress / 8, **options) for progress in range(9)]
-    return observed
-
-
-@check("The warm-up may be short or long")
-def any_warmup(one_cycle, draw):
-    observed = []
-    for warmup in (0.1, 0.35, 0.6, 0.9):
-        last = draw.number(0.01, 0.05)
-        observed += [one_cycle(progress / 11, warmup=warmup, last=last) for progress in range(12)]
-    return observed
-
-
-@check("Without a warm-up the rate starts at its peak")
-def no_warmup(one_cycle, draw):
-    last = draw.number(0.1, 0.5)
-    return [one_cycle(progress / 9, warmup=0.0, last=last) for progress in range(10)]
-
-
 # random_crop_flip
 
 
@@ -332,117 +445,4 @@ def gradient_of_the_loss(label_smoothing, draw):
         logits = numbers(draw, 5, num_classes).requires_grad_()
         label_smoothing(logits, draw.labels(5, num_classes), smoothing=0.2).sum().backward()
         observed.append(logits.grad)
-    return observed
-
-
-# evaluate_images
-
-
-class Witness(nn.Module):
-    """A batch norm and a linear layer, that notes how it is asked."""
-
-    def __init__(self, draw, num_classes=3):
-        super().__init__()
-        self.norm, self.linear = nn.BatchNorm2d(2).double(), nn.Linear(8, num_classes).double()
-        self.norm.running_mean += 2 * numbers(draw, 2)
-        self.linear.weight.data.copy_(numbers(draw, num_classes, 8))
-        self.linear.bias.data.zero_()
-        self.heard = []
-
-    def forward(self, images):
-        self.heard.append(f"training: {self.training}, gradients: {torch.is_grad_enabled()}, images: {len(images)}")
-        return self.linear(self.norm(images).flatten(1))
-
-
-def splits_of(draw, model, *, sizes=(23, 11, 14), flaw=0.35):
-    """Pictures whose labels are mostly what the model itself says in evaluation mode."""
-    splits = {}
-    for name, size in zip(("train", "validation", "test"), sizes, strict=True):
-        images = numbers(draw, size, 2, 2, 2)
-        model.eval()
-        with torch.no_grad():
-            answers = model(images).argmax(dim=1)
-        wrong = draw.uniform(size) < flaw
-        wrong[:2] = torch.tensor([True, False])
-        splits[name] = images, torch.where(wrong, (answers + 1) % 3, answers)
-    model.train()
-    model.heard.clear()
-    return splits
-
-
-def in_single_precision(number):
-    """A share that was averaged in single precision is as good as one in double."""
-    return torch.tensor(number, dtype=torch.float32).item() if isinstance(number, float | int) else number
-
-
-@check("Right answers over all images of the split, in one batch")
-def one_batch(evaluate_images, draw):
-    observed = []
-    for _ in range(9):
-        model = Witness(draw)
-        splits = splits_of(draw, model)
-        observed.append(in_single_precision(evaluate_images(model, splits, split="validation", batch_size=50)))
-    return observed
-
-
-@check("The same in several batches, the last one shorter: each image counts once")
-def several_batches(evaluate_images, draw):
-    observed = []
-    for batch_size in (2, 3, 4, 5, 6, 3, 4, 5, 6, 4):
-        model = Witness(draw)
-        splits = splits_of(draw, model, sizes=(23, 11, 13))
-        observed.append(in_single_precision(evaluate_images(model, splits, split="test", batch_size=batch_size)))
-    return observed
-
-
-@check("Every split can be asked for, the training images too")
-def every_split(evaluate_images, draw):
-    observed = []
-    for _ in range(4):
-        model = Witness(draw)
-        splits = splits_of(draw, model)
-        observed += [in_single_precision(evaluate_images(model, splits, split=name, batch_size=7)) for name in splits]
-    return observed
-
-
-@check("By default 500 images go through the network at once")
-def five_hundred(evaluate_images, draw):
-    observed = []
-    for size in (501, 502, 999):
-        model = Witness(draw)
-        evaluate_images(model, splits_of(draw, model, sizes=(7, size, 5)), split="validation")
-        observed += model.heard
-    return observed
-
-
-@check("All right is 1, all wrong is 0")
-def best_and_worst(evaluate_images, draw):
-    observed = []
-    for step in (0, 1, 2) * 3:
-        model = Witness(draw)
-        splits = splits_of(draw, model, flaw=0.0)
-        for images, labels in splits.values():
-            labels.copy_((model.eval()(images).argmax(dim=1) + step) % 3)
-        observed.append(in_single_precision(evaluate_images(model.train(), splits, split="test", batch_size=4)))
-    return observed
-
-
-@check("The network is asked in evaluation mode, in batches of the given size, and without recording a graph")
-def how_it_is_asked(evaluate_images, draw):
-    observed = []
-    for batch_size in (3, 4, 5):
-        model = Witness(draw)
-        evaluate_images(model, splits_of(draw, model), split="validation", batch_size=batch_size)
-        observed += sorted(model.heard)
-    return observed
-
-
-@check("Afterwards the network is as it was: its mode, and the statistics of its batch norm")
-def nothing_is_left_behind(evaluate_images, draw):
-    observed = []
-    for came_in_training in (True, False) * 5:
-        model = Witness(draw)
-        splits = splits_of(draw, model)
-        evaluate_images(model.train(came_in_training), splits, split="test", batch_size=5)
-        observed += [f"training: {model.training}", f"layers: {model.norm.training}", model.norm.running_mean]
     return observed
