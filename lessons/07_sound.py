@@ -192,7 +192,7 @@ for name, weighed, color in (("as it is cut", piece, "vermillion"), ("Hann", pie
     decibels = audio.to_decibels(torch.fft.rfft(weighed).abs() ** 2, top=140)
     right.plot(40 * torch.arange(201), decibels, color=PALETTE[color], label=name)
 left.set(title="The frame", xlabel="time (ms)", ylabel="pressure")
-right.set(title="Its spectrum", xlabel="frequency (Hz)", ylabel="power below the peak (dB)")
+right.set(title="Its spectrum", xlabel="frequency (Hz)", ylabel="power below the peak (dB)", ylim=(-120, 5))
 right.legend()
 show(figure, alt="Left: a frame of a tone as it is cut, and the same with both ends faded out. Right: the power of the "
      "frame as it is cut spreads over all frequencies; with the Hann window it falls off steeply on both sides.")
