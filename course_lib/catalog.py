@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.generate.grammar import SINGLE_WORDS
 from course_lib.generate.shapes import SETS
+from course_lib.generate.spoken import SPOKEN
 from course_lib.paths import data_dir
 
 DIGITS = tuple("0123456789")
@@ -29,7 +31,7 @@ class Entry:
     @property
     def place(self) -> Path | None:
         """Where it is kept, without an ending; None for what comes with a package."""
-        if self.name in SETS:
+        if self.name in (*SETS, *SPOKEN):
             return data_dir() / "generated" / self.name
         return None if self.name == "digits" else data_dir() / self.name
 
@@ -73,6 +75,22 @@ CATALOG = {
             "drawn by course_lib.generate.shapes",
             "BSD 3-Clause",
             "this course",
+        ),
+        Entry(
+            "spoken_commands",
+            "Spoken commands and digit strings",
+            (),
+            "spoken by espeak-ng 1.52 through course_lib.generate.spoken",
+            "BSD 3-Clause",
+            "this course; espeak-ng, https://github.com/espeak-ng/espeak-ng",
+        ),
+        Entry(
+            "spoken_words",
+            "Spoken words",
+            SINGLE_WORDS,
+            "spoken by espeak-ng 1.52 through course_lib.generate.spoken",
+            "BSD 3-Clause",
+            "this course; espeak-ng, https://github.com/espeak-ng/espeak-ng",
         ),
         Entry(
             "mnist",

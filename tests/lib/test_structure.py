@@ -18,7 +18,17 @@ NUM_LINES = 300
 LAYERS = [
     ["errors", "paths", "seeds", "storage"],
     ["device", "metrics", "images", "audio", "text", "decoding"],
-    ["catalog", "datasets", "generate", "batches", "sequence_batches", "models", "speech_models", "plots"],
+    [
+        "recordings",
+        "catalog",
+        "datasets",
+        "generate",
+        "batches",
+        "sequence_batches",
+        "models",
+        "speech_models",
+        "plots",
+    ],
     ["training", "history", "checkpoints", "transfer", "export"],
     ["exercises"],
     [
