@@ -1,5 +1,6 @@
 """The networks of lesson 06: one says whether there is a nodule, the other where. Gray pictures in, logits out."""
 
+import itertools
 import math
 
 import torch
@@ -69,13 +70,9 @@ class UNet(nn.Module):
 
     def __init__(self, *, widths: tuple[int, ...] = (8, 16, 32, 48), share: float = 0.003):
         super().__init__()
-        self.down = nn.ModuleList(
-            _layer(before, after) for before, after in zip((1, *widths), widths, strict=False)
-        )
+        self.down = nn.ModuleList(_layer(before, after) for before, after in zip((1, *widths), widths, strict=False))
         deepest_first = widths[::-1]
-        self.up = nn.ModuleList(
-            UpBlock(coarse, skip) for coarse, skip in zip(deepest_first, deepest_first[1:], strict=False)
-        )
+        self.up = nn.ModuleList(UpBlock(coarse, skip) for coarse, skip in itertools.pairwise(deepest_first))
         self.head = nn.Conv2d(widths[0], 1, 1)
         nn.init.constant_(self.head.bias, math.log(share / (1 - share)))
 

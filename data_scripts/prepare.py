@@ -12,7 +12,7 @@ from course_lib import datasets, storage
 from course_lib.catalog import Entry, catalog, find
 from course_lib.errors import CourseError
 from course_lib.paths import data_dir
-from data_scripts import cifar10, fashion_mnist, mnist
+from data_scripts import cifar10, fashion_mnist, mnist, nodule_mnist3d, pneumonia_mnist
 from data_scripts.fetch import OUT_OF_SPACE
 
 READERS: dict[str, Callable[[Path | None, Path], dict[str, tuple[Tensor, Tensor]]]] = {
@@ -21,6 +21,8 @@ READERS: dict[str, Callable[[Path | None, Path], dict[str, tuple[Tensor, Tensor]
     "fashion_mnist": fashion_mnist.read,
     "cifar10": cifar10.read,
     "cifar10_images": cifar10.read_images,
+    "nodule_mnist3d": nodule_mnist3d.read,
+    "pneumonia_mnist": pneumonia_mnist.read,
 }
 
 
@@ -105,13 +107,14 @@ def _prepare(entry: Entry, source: Path | None) -> None:
         splits = READERS[entry.name](source, workspace)
     finally:
         shutil.rmtree(workspace / "unpacked", ignore_errors=True)
-    pixels, labels = splits["train"]
-    kept, held = datasets.hold_out(labels, count=len(labels) // 10)
-    splits = {
-        "train": (pixels[kept], labels[kept]),
-        "validation": (pixels[held], labels[held]),
-        "test": splits["test"],
-    }
+    if "validation" not in splits:
+        pixels, labels = splits["train"]
+        kept, held = datasets.hold_out(labels, count=len(labels) // 10)
+        splits = {
+            "train": (pixels[kept], labels[kept]),
+            "validation": (pixels[held], labels[held]),
+            "test": splits["test"],
+        }
     tensors = datasets.as_tensors(splits)
     try:
         storage.store(entry.place, tensors, datasets.facts(entry, tensors))
