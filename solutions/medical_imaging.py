@@ -23,6 +23,7 @@ class NoduleClassifier(nn.Module):
     """
 
     def __init__(self):
+        """Make the layers."""
         super().__init__()
         self.conv1 = nn.Conv2d(1, 8, 3, padding=1)
         self.conv2 = nn.Conv2d(8, 16, 3, padding=1)
@@ -30,6 +31,7 @@ class NoduleClassifier(nn.Module):
         self.head = nn.Linear(64 * 28 * 28, 1)
 
     def forward(self, images):
+        """Look at the pictures."""
         features = F.max_pool2d(F.relu(self.conv1(images)), 2)
         features = F.max_pool2d(F.relu(self.conv2(features)), 2)
         features = F.max_pool2d(F.relu(self.conv3(features)), 2)  # (n, 64, 28, 28)
@@ -282,8 +284,8 @@ def threshold_for_recall(scores, labels, *, recall):
         so it is 0.6.
     """
     ranked = scores[labels == 1].sort(descending=True).values
-    found = torch.arange(1, len(ranked) + 1, dtype=torch.float64) / len(ranked)
-    return ranked[int((found < recall).sum())].item()
+    found = torch.arange(1, len(ranked), dtype=torch.float64) / len(ranked)
+    return ranked[int((found < recall).sum())].item()  # the last one always finds enough
 
 
 @mistake(
@@ -486,17 +488,6 @@ def unet_up_block_pads_with_zeros(coarse, skip, weight):
     larger = coarse.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
     missing = (0, skip.shape[3] - larger.shape[3], 0, skip.shape[2] - larger.shape[2])
     return F.conv2d(torch.cat([F.pad(larger, missing), skip], dim=1), weight, padding=1)
-
-
-@mistake(
-    of=unet_up_block,
-    hint="The missing row and column went to the top and the left, so everything from below is moved by a pixel. "
-    "Pooling drops the last ones: repeat those.",
-)
-def unet_up_block_fills_up_at_the_top(coarse, skip, weight):
-    larger = coarse.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
-    missing = (skip.shape[3] - larger.shape[3], 0, skip.shape[2] - larger.shape[2], 0)
-    return F.conv2d(torch.cat([F.pad(larger, missing, mode="replicate"), skip], dim=1), weight, padding=1)
 
 
 @mistake(

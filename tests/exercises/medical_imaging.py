@@ -41,8 +41,7 @@ def loss_for_logits(NoduleClassifier, draw):
     observed = []
     for _ in range(3):
         logits = 3 * filled(NoduleClassifier, draw)(draw.uniform(2, 1, 224, 224))
-        targets = torch.tensor([[1.0], [0.0]]).expand(len(logits) // 2, 2).reshape(-1, 1)[: len(logits)]
-        targets = targets if len(targets) == len(logits) else torch.zeros_like(logits)
+        targets = (torch.arange(logits.numel()) % 2).float().view_as(logits)
         observed.append(F.binary_cross_entropy_with_logits(logits, targets, reduction="none").detach())
     return observed
 
