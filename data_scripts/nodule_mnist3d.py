@@ -61,7 +61,7 @@ def read_npz(path: Path, *, sides: int) -> dict[str, Labeled]:
     """
     splits = {}
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             for name, theirs in PARTS.items():
                 pixels, labels = content[f"{theirs}_images"], content[f"{theirs}_labels"]
                 if pixels.dtype != np.uint8 or pixels.ndim != sides + 1 or labels.shape != (len(pixels), 1):
