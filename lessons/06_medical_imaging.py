@@ -305,8 +305,8 @@ show(figure, alt="Left: the ROC curve rises steeply to the upper left corner. Ri
 
 # %%
 def reliability(scores, truth):
-    groups = torch.bucketize(scores, torch.tensor([0.05, 0.2, 0.5, 0.9]))
-    parts = [groups == group for group in range(5)]
+    groups = torch.bucketize(scores, torch.tensor([0.05, 0.2, 0.9]))
+    parts = [groups == group for group in range(4)]
     return [(scores[part].mean().item(), truth[part].float().mean().item(), int(part.sum())) for part in parts]
 
 
@@ -318,13 +318,13 @@ for name, scores, marker in (("w = 1", plain, "o"), ("w = 8", anxious, "^")):
     axes.plot(said, ill_share, marker=marker, label=f"{name}: groups of {', '.join(map(str, count))}")
 axes.set(title="Calibration on validation", xlabel="what the network says", ylabel="share that is ill")
 axes.legend(loc="upper left", fontsize=8)
-show(figure, alt="Share of ill windows over what the network says. The line for weight 1 stays near the diagonal; "
+show(figure, alt="Share of ill windows over what the network says. The line for weight 1 stays nearer to the diagonal; "
      "that for weight 8 sags below it in the middle.")
 
 # %% [markdown]
-# Both are right where they are sure. In doubt, the second one says too much: each positive counted eight times, so it
-# learned odds of a world with more illness in it. The groups in the middle are small; more windows would tell more
-# exactly.
+# Both are right where they are sure. In doubt, the second one says far too much: each positive counted eight times,
+# so it learned odds of a world with more illness in it. The groups in the middle are small; more windows would tell
+# more exactly.
 #
 # ## The threshold is a decision
 #
