@@ -291,7 +291,7 @@ show(figure, alt="Left: the ROC curve rises steeply to the upper left corner. Ri
 
 # %% [markdown]
 # As judges both are about equally good. The weight mostly moves the threshold, which you could have done without
-# training anew. (Where positives are rarer still, it also helps learning.)
+# training anew.
 #
 # The ROC curve doesn't know how rare the illness is, so it stays. Precision collapses: most alarms are false once
 # nearly everybody is healthy.
