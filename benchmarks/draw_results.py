@@ -136,7 +136,9 @@ def cifar_plans(figures: Figures) -> list[str]:
                 [name, *counts, *costs, *(ranged(figures, f"{name}_{each}", percent=True) for each in accuracies)]
             )
     head = ["plan", "parameters", "epochs", "CPU s", "CPU s of validation", "validation %", "test %"]
-    return table([*head, "test %, with mirror images"], rows)
+    missing = ", ".join(f"`{name}`" for name in PLANS if f"{name}_epochs" not in figures)
+    note = ["", f"Not measured yet: {missing}."] if missing else []
+    return [*table([*head, "test %, with mirror images"], rows), *note]
 
 
 def how_far(figures: Figures) -> str:
