@@ -20,6 +20,7 @@ LAYERS = [
     ["device", "metrics", "images", "audio", "sound_effects", "text", "decoding"],
     [
         "recordings",
+        "sound_files",
         "catalog",
         "datasets",
         "generate",
