@@ -26,7 +26,7 @@ from course_lib.metrics import character_error_rate, word_error_rate
 from course_lib.paths import checkout
 from course_lib.recordings import Recordings
 from course_lib.sequence_batches import SequenceBatches
-from course_lib.sound_effects import add_noise, spec_augment
+from course_lib.sound_effects import add_noise, shift_bands, spec_augment
 from course_lib.speech_models import (
     SpeechRecognizer,
     StreamingRecognizer,
@@ -81,6 +81,7 @@ def augmentation(ears: Ears, noisy_share: float):
         frames = torch.tensor([len(each) for each in features])
         masks = {"num_freq_masks": 1, "max_freq": 8, "num_time_masks": 1, "max_time": 15}
         padded = torch.nn.utils.rnn.pad_sequence(features, batch_first=True)
+        padded = shift_bands(padded, most=2, generator=generator)  # other throats
         return spec_augment(padded, lengths=frames, generator=generator, **masks), frames, targets, target_lengths
 
     return augment
