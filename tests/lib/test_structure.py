@@ -28,6 +28,7 @@ LAYERS = [
         "sequence_batches",
         "models",
         "speech_models",
+        "medical_models",
         "plots",
     ],
     ["training", "history", "checkpoints", "transfer", "export"],
