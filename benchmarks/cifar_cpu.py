@@ -33,8 +33,8 @@ from course_lib.paths import checkout, write_atomically
 PLANS = {
     "dash": Plan(widths=(32, 96, 128), sizes=(32,)),
     "sprint": Plan(widths=(32, 96, 128), sizes=(24, 24, 32)),
-    "run": Plan(widths=(32, 96, 128), sizes=(24, 24, 24, 24, 28, 28, 32, 32), decay=0.0015),
-    "marathon": Plan(widths=(64, 128, 256), sizes=(24, 24, 24, 24, 24, 24, 28, 28, 32, 32), decay=0.002),
+    "run": Plan(widths=(32, 96, 128), sizes=(24,) * 5 + (28, 28, 32, 32), decay=1.5e-3, lookahead=True),
+    "marathon": Plan(widths=(64, 128, 256), sizes=(24,) * 6 + (28, 28, 32, 32), decay=2e-3, lookahead=True),
 }
 SEEDS, GOALS, KERAS_EPOCHS = (0, 1, 2), (65, 70, 80, 86), 8
 TARGETS = {70: 3, 80: 5, 86: 16}  # percent: at most so many of the peer's epochs' worth of CPU seconds

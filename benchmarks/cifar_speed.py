@@ -32,6 +32,7 @@ class Plan:
         rate: the highest learning rate; biases learn 64 times as fast.
         decay: weight decay.
         hidden: the side of the square that `cutout` hides; 0 hides nothing.
+        lookahead: whether the optimizer is `Lookahead`.
     """
 
     widths: tuple[int, int, int]
@@ -40,6 +41,33 @@ class Plan:
     rate: float = 0.7
     decay: float = 1e-3
     hidden: int = 0
+    lookahead: bool = False
+
+
+class Lookahead(torch.optim.SGD):
+    """SGD that every five steps moves back to a mean of where it has been; the mean is ever slower to follow.
+
+    Args:
+        parameters: as SGD takes them, with its `options`.
+        steps: of the whole training.
+
+    Source: Zhang et al. 2019, arXiv:1907.08610; how slow the mean is at which step: Jordan 2024, arXiv:2404.00498
+    """
+
+    def __init__(self, parameters: list[dict[str, Any]], *, steps: int, **options: Any):
+        super().__init__(parameters, **options)
+        self.steps, self.done = steps, 0
+        self.fast = [parameter for group in self.param_groups for parameter in group["params"]]
+        self.slow = [parameter.detach().clone() for parameter in self.fast]
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        super().step(closure)
+        self.done += 1
+        if self.done % 5 == 0:
+            kept = 0.95**5 * (self.done / self.steps) ** 3
+            for slow, fast in zip(self.slow, self.fast, strict=True):
+                fast.copy_(slow.lerp_(fast, 1 - kept))
 
 
 def now() -> Times:
@@ -102,7 +130,7 @@ def accuracy_with_flips(model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
     return correct(model(batch[0]).float() + model(batch[0].flip(-1)).float(), batch[1])
 
 
-def sgd(model: nn.Module, *, plan: Plan, scale: float = 1.0) -> torch.optim.Optimizer:
+def optimizer_of(model: nn.Module, *, plan: Plan, steps: int, scale: float = 1.0) -> torch.optim.Optimizer:
     """SGD with Nesterov's momentum. Biases stand without scales beside them and take a far higher rate.
 
     Where the losses are scaled (so that fp16 can hold their gradients), rate and decay undo it exactly.
@@ -111,7 +139,8 @@ def sgd(model: nn.Module, *, plan: Plan, scale: float = 1.0) -> torch.optim.Opti
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     biases = {"params": [each for each in learned if each.ndim == 1], "lr": 64 * rate, "weight_decay": decay / 64}
     weights = {"params": [each for each in learned if each.ndim > 1]}
-    return torch.optim.SGD([biases, weights], lr=rate, momentum=0.85, nesterov=True, weight_decay=decay)
+    make = partial(Lookahead, steps=steps) if plan.lookahead else torch.optim.SGD
+    return make([biases, weights], lr=rate, momentum=0.85, nesterov=True, weight_decay=decay)
 
 
 def run(
@@ -152,7 +181,7 @@ def run(
         for name in ("validation", "test")
     }
     recipe = Recipe(
-        partial(sgd, plan=plan, scale=scale),
+        partial(optimizer_of, plan=plan, steps=len(plan.sizes) * len(train), scale=scale),
         len(plan.sizes),
         schedule=one_cycle(warmup=0.23, first=0.2, last=0.07),
         scores={"accuracy": plain_accuracy},

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from benchmarks import cifar_cpu, cifar_gpu
-from benchmarks.cifar_speed import Plan, run, sgd, timed, training_batches
+from benchmarks.cifar_speed import Lookahead, Plan, optimizer_of, run, timed, training_batches
 from benchmarks.curves import best_row, costs_of_epochs, most_accurate, quickest, seconds_to, spread
 from benchmarks.draw_results import draw, read_results
 from benchmarks.stand_ins import read_tensors
@@ -100,6 +100,7 @@ def test_the_page_says_what_was_reached_what_was_not_and_what_was_not_measured()
     assert "| 86 % | – | not reached | not reached | not reached | not reached | ≤ 16: **not reached** |" in page
     assert "**not reached**: 38.8 points are missing" in page
     assert "Not measured: no GPU" in page and page.count("Not measured yet.") == 5
+    assert "Not measured yet: `run`, `marathon`." in page
 
 
 def test_results_md_is_what_the_benchmarks_measured():
@@ -124,10 +125,23 @@ def test_a_scaled_loss_trains_the_same_net(splits):
 
 def test_biases_learn_faster_and_every_parameter_that_learns_is_there():
     model = cifar_gpu.FastResNet(None, widths=(8, 8, 8))
-    biases, weights = sgd(model, plan=TINY).param_groups
+    biases, weights = optimizer_of(model, plan=TINY, steps=6).param_groups
     assert biases["lr"] == 64 * weights["lr"]
     learned = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
     assert {id(parameter) for group in (biases, weights) for parameter in group["params"]} == learned
+
+
+def test_lookahead_moves_to_a_mean_that_follows_ever_more_slowly():
+    weight = nn.Parameter(torch.zeros(1))
+    optimizer = Lookahead([{"params": [weight]}], steps=10, lr=1.0)
+    seen = []
+    for _ in range(10):
+        weight.grad = -torch.ones(1)  # one step up each time
+        optimizer.step()
+        seen.append(weight.item())
+    at_five = (1 - 0.95**5 / 8) * 5
+    assert seen[:5] == pytest.approx([1, 2, 3, 4, at_five])
+    assert seen[9] == pytest.approx(0.95**5 * at_five + (1 - 0.95**5) * (at_five + 5))
 
 
 def test_an_image_is_mirrored_in_every_other_epoch():
