@@ -50,12 +50,12 @@ def speech(figures: Figures, *, table: Table, ranged: Ranged) -> list[str]:
     """
 
     def percent(name: str) -> str:
-        return ranged(figures, name, percent=True)
+        return ranged(figures, name, percent=True) if name in figures else "not measured yet"
 
     errors = [[what, percent(name), target(figures, name, most=most)] for what, name, most in ERRORS]
     accuracies = [[what, percent(name), target(figures, name, least=least)] for what, name, least in ACCURACIES]
     curve = [
-        [str(count), percent(mixed), percent(f"only_{count}_on_fsdd")]
+        [str(count), percent(mixed), percent(f"only_{count}_on_fsdd") if count else "–"]
         for count, mixed in zip(COUNTS, MIXED, strict=True)
     ]
     voices = [
@@ -72,8 +72,7 @@ def speech(figures: Figures, *, table: Table, ranged: Ranged) -> list[str]:
         "",
         *table(["real clips per digit in training", "beside generated voices, %", "alone, %"], curve),
         "",
-        fill(" ".join(said(figures, ranged)), 120),
-        "",
+        *(each for sentence in said(figures, ranged) for each in (fill(sentence, 120), "")),
         *table(["voice (generated, test)", "letters wrong, %", "words wrong, %", "with language, %"], voices),
     ]
 

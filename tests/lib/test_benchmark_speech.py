@@ -222,7 +222,7 @@ def test_the_page_shows_what_was_measured_and_a_dash_for_what_was_not():
     page = draw({"speech": result})
     assert "4.1 (4.0 to 4.3) | ≤ 5: reached |" in page
     assert re.search(r"FSDD, the official split \| 97\.0 \| ≥ 98: \*\*not reached\*\* \|", page)
-    assert "| f1 | 1.0 | 4.0 | 0.0 |" in page and re.search(r"5 dB[^|]*\| – \| – \|", page)
+    assert "| f1 | 1.0 | 4.0 | 0.0 |" in page and re.search(r"5 dB \([^|]*\| not measured yet \| – \|", page)
 
 
 def test_the_claims_are_means_between_their_ends_and_the_speakers_left_out_add_up():
@@ -230,5 +230,5 @@ def test_the_claims_are_means_between_their_ends_and_the_speakers_left_out_add_u
     for name in (name.removesuffix("_min") for name in figures if name.endswith("_min")):
         assert figures[f"{name}_min"] <= figures[name] <= figures[f"{name}_max"]
     people = [value for name, value in figures.items() if re.fullmatch(r"fsdd_without_[a-z]+", name)]
-    assert len(people) == figures["fsdd_leave_one_out_speakers"]
-    assert figures["fsdd_leave_one_out"] == pytest.approx(statistics.mean(people), abs=2e-4)
+    assert len(people) == figures.get("fsdd_leave_one_out_speakers", 0)
+    assert not people or figures["fsdd_leave_one_out"] == pytest.approx(statistics.mean(people), abs=2e-4)
