@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
 from benchmarks.check_latency import TARGETS as LATENCY_TARGETS
 from benchmarks.cifar_cpu import GOALS, HOPED_FOR, PLANS, TARGETS
+from benchmarks.draw_speech import ABOUT as ABOUT_SPEECH
+from benchmarks.draw_speech import TITLE as TITLE_OF_SPEECH
+from benchmarks.draw_speech import speech
 from course_lib.paths import checkout, write_atomically
 
 Figures = dict[str, Any]
@@ -215,6 +219,7 @@ SECTIONS = (
         "fp16, with and without `torch.compile`.",
         cifar_gpu,
     ),
+    ("speech", TITLE_OF_SPEECH, ABOUT_SPEECH, partial(speech, table=table, ranged=ranged)),
     (
         "medical",
         "Nodules in drawn lungs",
