@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SAMPLE_RATE = 16_000  # samples per second, in all of the course
+from course_lib.audio import SAMPLE_RATE
+
 WordTimes = list[tuple[str, float, float]]
 
 

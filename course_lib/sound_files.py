@@ -1,7 +1,6 @@
 """Sound files: any wav, flac or ogg becomes a waveform of the course, or an error that says what is wrong with it."""
 
 import io
-from math import gcd
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +8,10 @@ import soundfile
 import torch
 from torch import Tensor
 
+from course_lib.audio import SAMPLE_RATE
 from course_lib.errors import CourseError
 from course_lib.paths import write_atomically
-from course_lib.recordings import SAMPLE_RATE
+from course_lib.sound_effects import resample
 
 FORMATS = ("WAV", "WAVEX", "FLAC", "OGG")
 RATES = 4_000, 192_000  # samples per second; a header may claim anything
@@ -60,7 +60,8 @@ def decode(source: str | Path | bytes, *, max_seconds: float) -> Tensor:
         raise CourseError(f"{name} is empty: it has a header, and no samples. Record it again.")
     if not np.isfinite(samples).all():
         raise CourseError(f"{name} holds values that are no numbers (NaN or infinite). Write it again as 16-bit wav.")
-    return _at_course_rate(samples.mean(axis=1), rate)
+    waveform = resample(torch.from_numpy(samples.mean(axis=1)), from_rate=rate)
+    return waveform / max(1.0, waveform.abs().max().item())  # floats in a file may be any, and filters overshoot
 
 
 def write_sound(path: str | Path, waveform: Tensor) -> None:
@@ -102,16 +103,6 @@ def _check_header(file: soundfile.SoundFile, name: str, max_seconds: float) -> N
     if seconds > max_seconds:
         length = f"{seconds:,.1f} s long" if file.frames < UNKNOWN else "of unknown length"
         raise CourseError(f"{name} is {length}; {max_seconds:g} s is the most. Cut it, or raise max_seconds.")
-
-
-def _at_course_rate(samples: np.ndarray, rate: int) -> Tensor:
-    if rate != SAMPLE_RATE:
-        from scipy.signal import resample_poly  # slow to import
-
-        common = gcd(rate, SAMPLE_RATE)
-        samples = resample_poly(samples, SAMPLE_RATE // common, rate // common)
-    waveform = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32))
-    return waveform / max(1.0, waveform.abs().max().item())  # floats in a file may be any, and filters overshoot
 
 
 def _name(source: str | Path | bytes) -> str:

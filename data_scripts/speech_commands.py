@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from course_lib.audio import SAMPLE_RATE
 from course_lib.catalog import COMMANDS as CLASSES
-from course_lib.recordings import SAMPLE_RATE, Recordings, record
+from course_lib.recordings import Recordings, record
 from data_scripts.fetch import KnownFile
 from data_scripts.sounds import find, read_all, split_speakers, unpacked
 

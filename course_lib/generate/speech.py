@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.audio import SAMPLE_RATE
 from course_lib.errors import CourseError
 from course_lib.generate.voices import DEFAULT_VOICE, check_voice
-from course_lib.recordings import SAMPLE_RATE, WordTimes
+from course_lib.recordings import WordTimes
 
 CHUNK = 100  # requests per process: to change it changes the samples
 TIMEOUT = 300  # seconds for one chunk, which takes less than one

@@ -7,8 +7,9 @@ Splits are by speaker. Tempo, pitch and accent vary from one recording to the ne
 import numpy as np
 import torch
 
+from course_lib.audio import SAMPLE_RATE
 from course_lib.generate.grammar import SINGLE_WORDS, command, digit_string
-from course_lib.generate.speech import SAMPLE_RATE, Request, recite
+from course_lib.generate.speech import Request, recite
 from course_lib.generate.voices import ACCENTS, variants_of
 from course_lib.recordings import Recordings, WordTimes, record
 

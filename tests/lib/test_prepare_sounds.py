@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ def serve():
         yield start
 
 
+@cache
 def sound(number, *, rate=8_000, seconds=0.3, form="WAV"):
     """A tone by which a recording can be told from the others."""
     content = io.BytesIO()
@@ -44,12 +46,12 @@ def sound(number, *, rate=8_000, seconds=0.3, form="WAV"):
 
 
 def tone_of(waveform):
-    spectrum = torch.fft.rfft(waveform * torch.hann_window(len(waveform)), n=160_000).abs()
-    return round((spectrum.argmax().item() / 10 - 200) / 10)
+    spectrum = torch.fft.rfft(waveform * torch.hann_window(len(waveform)), n=16_000).abs()  # a line per Hz
+    return round((spectrum.argmax().item() - 200) / 10)
 
 
 def small_fsdd(speakers=("ann", "bob", "cy")):
-    numbers = [(digit, name, number) for name in speakers for digit in range(10) for number in (0, 4, 5, 9, 10, 49)]
+    numbers = [(digit, name, number) for name in speakers for digit in (0, 3, 7, 9) for number in (0, 4, 5, 9, 10, 49)]
     files = {f"d/recordings/{d}_{name}_{n}.wav": sound(d + 10 * (n // 5)) for d, name, n in numbers}
     return {**files, "d/README.md": b"words", "d/recordings/notes.wav": b"no recording"}
 
@@ -138,7 +140,7 @@ def test_fsdd_has_its_official_test_set_and_says_who_speaks(tmp_path):
         assert {tone - label for tone, label in zip(heard, split.labels.tolist(), strict=True)} == tones
         assert split.texts == [DIGIT_WORDS[label] for label in split.labels]
     rest, theirs = split_off_speakers(join(list(splits.values())), ["bob"])
-    assert len(theirs) == 60 and set(rest.speakers) == {"ann", "cy"}
+    assert len(theirs) == 24 and set(rest.speakers) == {"ann", "cy"}
 
 
 def test_speech_commands_are_twelve_classes_whose_words_are_kept(tmp_path):
@@ -154,7 +156,7 @@ def full_commands():
     words = [*COMMANDS[:10], "cat", "dog", "tree"]
     files = {f"{word}/{name}_nohash_0.wav": sound(0, rate=16_000, seconds=0.8) for word in words for name in people}
     files |= {f"_background_noise_/{kind}.wav": sound(1, rate=16_000, seconds=20.5) for kind in ("tap", "cat")}
-    lists = {"validation_list.txt": people[1], "testing_list.txt": people[2]}
+    lists = {"validation_list.txt": people[2], "testing_list.txt": people[0]}
     return files | {
         file: "".join(f"{word}/{name}_nohash_0.wav\n" for word in words).encode() for file, name in lists.items()
     }
@@ -163,9 +165,8 @@ def full_commands():
 def test_the_full_speech_commands_follow_their_own_lists(tmp_path):
     prepare("speech_commands", source=lay_out(full_commands(), tmp_path / "mine"))
     splits = load("speech_commands").splits
-    assert {part: set(split.speakers) for part, split in splits.items()} == {
-        "train": {"0a0a0a0a", ""}, "validation": {"1b1b1b1b", ""}, "test": {"2c2c2c2c", ""},
-    }  # fmt: skip
+    people = {part: set(split.speakers) - {""} for part, split in splits.items()}
+    assert people == {"train": {"1b1b1b1b"}, "validation": {"2c2c2c2c"}, "test": {"0a0a0a0a"}}
     for part, silence in (("train", 26), ("validation", 6), ("test", 8)):
         counts = torch.bincount(splits[part].labels, minlength=12).tolist()
         assert counts[:10] == [1] * 10 and counts[10] == 1 and counts[11] == silence
@@ -222,9 +223,9 @@ def test_an_archive_without_a_published_hash_is_held_to_its_files_and_its_hash_i
 ):
     content = pack(tmp_path / "a.zip", small_fsdd()).read_bytes()
     monkeypatch.setattr(fsdd, "MIRRORS", [serve({fsdd.ARCHIVE.name: content})])
-    with pytest.raises(CourseError, match="holds 180 recordings instead of 3,000"):
+    with pytest.raises(CourseError, match="holds 72 recordings instead of 3,000"):
         prepare("fsdd")
-    monkeypatch.setattr(fsdd, "NUM_FILES", 180)
+    monkeypatch.setattr(fsdd, "NUM_FILES", 72)
     prepare("fsdd")
     card = json.loads((data_folder / "fsdd.json").read_text(encoding="utf-8"))
     assert card["downloaded"] == {fsdd.ARCHIVE.name: "sha256:" + hashlib.sha256(content).hexdigest()}

@@ -2,6 +2,7 @@
 
 import math
 import signal
+import sys
 import threading
 
 import pytest
@@ -260,6 +261,18 @@ def test_the_progress_bar_can_be_silenced(data, monkeypatch, capsys):
         said[value] = capsys.readouterr().err
     assert "step" in said[""]
     assert said["1"] == ""
+
+
+@pytest.mark.parametrize("in_notebook", [True, False])
+def test_the_progress_bar_is_no_error_message_in_a_notebook(data, monkeypatch, capsys, in_notebook):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    if in_notebook:
+        monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    fit(make_model(), Batches(*data, batch_size=50), losses_fn, recipe=Recipe(adam, epochs=1))
+    shown = capsys.readouterr()
+    assert "step" in (shown.out if in_notebook else shown.err)
+    assert (shown.err if in_notebook else shown.out) == ""
 
 
 def test_history_saves_loads_plots_and_tells(tmp_path):
