@@ -36,7 +36,7 @@ from course_lib.training import Recipe, evaluate, fit, one_cycle
 # **5** test once, and ship. Mostly, others have done step 1. Here you do it, so that nothing is hidden.
 #
 # Two sets of drawn shapes, ten classes each, none in common. Of the old ones there are thousands of labels. Of the new
-# ones you will label a few, for labels are what costs. All rates below were chosen on *validation* pictures.
+# ones you will label a few, for labels are what costs. The rates for pictures were chosen on the *validation* set.
 #
 # **Predict.** What could a network learn from arrows and hearts that helps it with cups and trees?
 
@@ -424,8 +424,8 @@ show(figure, alt="Accuracy on old classes against accuracy on new ones, three po
      "gradual unfreezing higher still.")
 
 # %% [markdown]
-# Upper right is best. One rate for all does worst on both counts: it damages what it stands on, **catastrophic
-# forgetting**. Smaller steps near the input keep more; a head that has settled first keeps still more. The probe keeps
+# Upper right is best. Of the three that move everything, one rate for all does worst on both counts: it damages
+# what it stands on, **catastrophic forgetting**. Smaller steps near the input keep more; a head that has settled first keeps still more. The probe keeps
 # all, and can't improve.
 #
 # ## LoRA: learn beside it
