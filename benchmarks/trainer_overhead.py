@@ -3,12 +3,18 @@
     python -m benchmarks.trainer_overhead
 
 Every contestant does the same work on the same tiny MLP: AdamW (fused), gradients clipped to norm 1, the mean loss over
-all examples. They take turns in one process, so that a machine that slows down slows all of them. Trainers that are not
-installed are reported as null; ``python -m pip install skorch 'lightning>=2.6.6' fastai`` brings them.
+all examples. Each peer takes turns with ours in a process that has imported no other peer (some of them slow down all
+that runs after them), so that a machine that slows down slows both. Nobody shows a progress bar. A ratio is the median
+over the turns. Trainers that are not installed are reported as null;
+``python -m pip install skorch 'lightning>=2.6.6' fastai`` brings them.
 """
 
 import functools
+import json
+import os
 import statistics
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -144,8 +150,7 @@ def fastai(model: nn.Module, inputs: Tensor, targets: Tensor) -> None:
         learner.fit(EPOCHS, lr=1e-3)
 
 
-CONTESTANTS: dict[str, Contestant] = {
-    "ours": ours,
+PEERS: dict[str, Contestant] = {
     "bare_tensors": bare_tensors,
     "bare_dataloader": bare_dataloader,
     "accelerate": accelerate_alone,
@@ -163,32 +168,48 @@ def measure(contestant: Contestant, data: tuple[Tensor, Tensor]) -> tuple[float,
     return (time.perf_counter() - wall) / STEPS * 1e6, (time.process_time() - cpu) / STEPS * 1e6
 
 
-def main() -> None:
+def take_turns(peer: Contestant) -> dict[str, list[tuple[float, float]]] | None:
+    """Ours and a peer, one after the other, in turns; None if the peer is not installed."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    data, times, missing = make_data(), {}, []
-    for name, contestant in CONTESTANTS.items():
-        try:
-            measure(contestant, data)  # a warm-up, and a look whether it is installed
-            times[name] = []
-        except ImportError:
-            missing.append(name)
-    for _ in range(ROUNDS):
-        for name in times:
-            times[name].append(measure(CONTESTANTS[name], data))
+    data = make_data()
+    try:
+        measure(peer, data)  # a warm-up, and a look whether it is installed
+    except ImportError:
+        return None
+    measure(ours, data)
+    turns = [(measure(ours, data), measure(peer, data)) for _ in range(ROUNDS)]
+    return {"ours": [mine for mine, _ in turns], "peer": [theirs for _, theirs in turns]}
+
+
+def summary(name: str, times: dict[str, list[tuple[float, float]]]) -> dict[str, float]:
+    """What the turns with one peer say: both medians, and the ratio of CPU times with its spread."""
+    ratios = [mine[1] / theirs[1] for mine, theirs in zip(times["ours"], times["peer"], strict=True)]
+    figures = {
+        f"{name}_wall_us": statistics.median(wall for wall, _ in times["peer"]),
+        f"{name}_cpu_us": statistics.median(cpu for _, cpu in times["peer"]),
+        f"ours_beside_{name}_cpu_us": statistics.median(cpu for _, cpu in times["ours"]),
+    }
+    spread = {"": statistics.median(ratios), "_min": min(ratios), "_max": max(ratios)}
+    return {key: round(value, 1) for key, value in figures.items()} | {
+        f"ours_over_{name}{ending}": round(value, 3) for ending, value in spread.items()
+    }
+
+
+def main() -> None:
     figures: dict[str, float | None] = {}
-    for name, runs in times.items():
-        figures[f"{name}_wall_us"] = round(statistics.median(wall for wall, _ in runs), 1)
-        figures[f"{name}_cpu_us"] = round(statistics.median(cpu for _, cpu in runs), 1)
-    for name in times:
-        if name != "ours":
-            ratios = [mine[1] / theirs[1] for mine, theirs in zip(times["ours"], times[name], strict=True)]
-            figures[f"ours_over_{name}"] = round(statistics.median(ratios), 3)
-            figures[f"ours_over_{name}_min"] = round(min(ratios), 3)
-            figures[f"ours_over_{name}_max"] = round(max(ratios), 3)
-    figures |= dict.fromkeys(missing) | {"steps_per_run": STEPS, "rounds": ROUNDS}
+    for name in PEERS:
+        command = [sys.executable, "-m", "benchmarks.trainer_overhead", name]
+        quiet = {**os.environ, "TQDM_DISABLE": "1"}
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=quiet).stdout
+        times = json.loads(said.splitlines()[-1])
+        figures |= summary(name, times) if times else {f"ours_over_{name}": None}
+    figures |= {"steps_per_run": STEPS, "rounds": ROUNDS}
     report("trainer_overhead", figures, packages=("accelerate", "skorch", "lightning", "fastai"))
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) > 1:
+        print(json.dumps(take_turns(PEERS[sys.argv[1]])))
+    else:
+        main()

@@ -64,7 +64,7 @@ class Batches:
         device = self.tensors[0].device
         order = epoch_order(len(self.tensors[0]), self.shuffle, self.seed, epoch).to(device)
         for step in range(start, len(self)):
-            indices = order[step * self.batch_size : (step + 1) * self.batch_size][rank::num_ranks]
+            indices = order[step * self.batch_size + rank : (step + 1) * self.batch_size : num_ranks]
             batch = tuple(tensor[indices] for tensor in self.tensors)
             if self.augment is not None:
                 generator = torch.Generator(device).manual_seed(mixed_seed(self.seed, epoch, step, rank))

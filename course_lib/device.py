@@ -73,9 +73,9 @@ class Engine:
         """The mean of the losses of one batch, over all processes, such that gradients are those of one big batch."""
         return losses.mean()
 
-    def backward(self, loss: Tensor) -> None:
-        """Backpropagate."""
-        loss.backward()
+    def backward(self, loss: Tensor, *, share: float = 1.0) -> None:
+        """Backpropagate the loss of a batch, or of a part that has this share of its batch."""
+        (loss if share == 1.0 else loss * share).backward()
 
     def clip_grad_norm_(self, parameters: Iterable[Tensor], max_norm: float) -> None:
         """Scale the gradients down together, if their norm exceeds `max_norm`."""
@@ -122,8 +122,8 @@ class AcceleratedEngine(Engine):
         count = self.total(torch.tensor(len(losses), device=self.device))
         return losses.sum() * self.num_ranks / count  # gradients are averaged over the processes afterwards
 
-    def backward(self, loss: Tensor) -> None:
-        self.accelerator.backward(loss)
+    def backward(self, loss: Tensor, *, share: float = 1.0) -> None:
+        self.accelerator.backward(loss * share)
 
     def clip_grad_norm_(self, parameters: Iterable[Tensor], max_norm: float) -> None:
         self.accelerator.clip_grad_norm_(parameters, max_norm)

@@ -46,7 +46,7 @@ def train_epoch(
     for batch in batches:
         for part, share in engine.parts_of(batch):  # the whole batch, unless memory is short
             losses = losses_fn(model, part)  # (batch,): one number per example
-            engine.backward(engine.mean(losses) * share)
+            engine.backward(engine.mean(losses), share=share)
             mean_loss.update(losses.detach())
         if max_norm is not None:
             engine.clip_grad_norm_(model.parameters(), max_norm)

@@ -161,7 +161,8 @@ class Run:
             total = float(self.mean_loss.total)
             if not math.isfinite(total):
                 raise TrainingDiverged(self._why_diverged(on_cpu))
-            self.bar.set_postfix_str(f"loss {total / self.mean_loss.count:.4f}", refresh=False)
+            if not self.bar.disable:
+                self.bar.set_postfix_str(f"loss {total / self.mean_loss.count:.4f}", refresh=False)
         self.bar.update()
         if self.interrupt.requested:
             self.save()
