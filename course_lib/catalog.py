@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.generate.grammar import SINGLE_WORDS
 from course_lib.generate.shapes import SETS
+from course_lib.generate.spoken import SPOKEN
 from course_lib.paths import data_dir
 
 DIGITS = tuple("0123456789")
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+COMMANDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes", "unknown", "silence")
 FASHION = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
 
@@ -29,7 +32,7 @@ class Entry:
     @property
     def place(self) -> Path | None:
         """Where it is kept, without an ending; None for what comes with a package."""
-        if self.name in SETS:
+        if self.name in (*SETS, *SPOKEN):
             return data_dir() / "generated" / self.name
         return None if self.name == "digits" else data_dir() / self.name
 
@@ -73,6 +76,22 @@ CATALOG = {
             "drawn by course_lib.generate.shapes",
             "BSD 3-Clause",
             "this course",
+        ),
+        Entry(
+            "spoken_commands",
+            "Spoken commands and digit strings",
+            (),
+            "spoken by espeak-ng 1.52 through course_lib.generate.spoken",
+            "BSD 3-Clause",
+            "this course; espeak-ng, https://github.com/espeak-ng/espeak-ng",
+        ),
+        Entry(
+            "spoken_words",
+            "Spoken words",
+            SINGLE_WORDS,
+            "spoken by espeak-ng 1.52 through course_lib.generate.spoken",
+            "BSD 3-Clause",
+            "this course; espeak-ng, https://github.com/espeak-ng/espeak-ng",
         ),
         Entry(
             "mnist",
@@ -125,6 +144,47 @@ CATALOG = {
             "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
             disk_mb=170,
             from_path_only=True,
+        ),
+        Entry(
+            "fsdd",
+            "Free Spoken Digit Dataset",
+            DIGITS,
+            "https://github.com/Jakobovski/free-spoken-digit-dataset/tree/v1.0.10",
+            "CC BY-SA 4.0",
+            "Jackson et al. 2018, Free Spoken Digit Dataset, doi:10.5281/zenodo.1342401",
+            download_mb=16.4,
+            disk_mb=45,
+        ),
+        Entry(
+            "speech_commands",
+            "Speech Commands v0.02",
+            COMMANDS,
+            "https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
+            "CC BY 4.0",
+            "Warden 2018, Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition, arXiv:1804.03209",
+            download_mb=2428.9,
+            disk_mb=1500,
+        ),
+        Entry(
+            "librispeech",
+            "LibriSpeech, train-clean-5 and dev-clean",
+            (),
+            "https://www.openslr.org/12/ and https://www.openslr.org/31/",
+            "CC BY 4.0",
+            "Panayotov, Chen, Povey & Khudanpur 2015, LibriSpeech: an ASR corpus based on public domain audio books, "
+            "doi:10.1109/ICASSP.2015.7178964",
+            download_mb=671,
+            disk_mb=1250,
+        ),
+        Entry(
+            "yesno",
+            "yesno",
+            (),
+            "https://www.openslr.org/1/",
+            'none stated; "to test out the Kaldi scripts for free"',
+            "Anonymous, yesno, OpenSLR 1, https://www.openslr.org/1/",
+            download_mb=4.7,
+            disk_mb=12,
         ),
     )
 }

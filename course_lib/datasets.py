@@ -1,4 +1,4 @@
-"""Data by name: `load("digits")` gives named splits of images and labels, with their classes, source and license.
+"""Data by name: `load("digits")` gives named splits of images or recordings, with classes, source and license.
 
 Nothing is downloaded and nothing is substituted on the way. What has to be fetched is fetched by `course data NAME`;
 until then, `load` says so and `available` is False.
@@ -6,6 +6,7 @@ until then, `load` says so and `available` is False.
 
 import hashlib
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +20,21 @@ from torch import Tensor
 from course_lib import storage
 from course_lib.catalog import Entry, find
 from course_lib.errors import CourseError
-from course_lib.generate import shapes
 from course_lib.generate.shapes import SETS, draw_shapes
+from course_lib.generate.speech import is_installed
+from course_lib.generate.spoken import SPOKEN, speak_corpus
+from course_lib.recordings import Recordings, from_tensors
 
-# Pictures in the cache are drawn anew once the code that drew them has changed.
-RECIPE_OF_SHAPES = hashlib.sha256(Path(shapes.__file__).read_bytes()).hexdigest()
+
+def _recipe(*names: str) -> str:
+    """The hash of the code that makes something. Once it has changed, what it made is made anew."""
+    home = Path(__file__).parent / "generate"
+    return hashlib.sha256(b"".join((home / f"{name}.py").read_bytes() for name in names)).hexdigest()
+
+
+RECIPE_OF_SHAPES = _recipe("shapes")
+RECIPE_OF_SPEECH = _recipe("voices", "grammar", "espeak_worker", "speech", "spoken")
+PARTS = ("train", "validation", "test")
 
 
 class MissingData(CourseError):
@@ -53,13 +64,16 @@ class Split:
         return len(self.labels)
 
 
+AnySplit = Split | Recordings
+
+
 @dataclass(frozen=True)
 class Data:
     """A data set: its splits "train", "validation" and "test", and where it comes from."""
 
     name: str
     title: str
-    splits: dict[str, Split]
+    splits: dict[str, AnySplit]
     classes: list[str]
     source: str
     license: str
@@ -67,8 +81,15 @@ class Data:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{len(split):,} {name}" for name, split in self.splits.items())
-        size = " × ".join(map(str, self.splits["train"].pixels.shape[1:]))
-        return f"{self.title}: {counts} images of {size}, {len(self.classes)} classes. License: {self.license}."
+        return f"{self.title}: {counts} {self._kind()}. License: {self.license}."
+
+    def _kind(self) -> str:
+        first = next(iter(self.splits.values()))
+        classes = f", {len(self.classes)} classes" if self.classes else ""
+        if isinstance(first, Split):
+            return f"images of {' × '.join(map(str, first.pixels.shape[1:]))}{classes}"
+        minutes = sum(split.durations.sum().item() for split in self.splits.values()) / 60
+        return f"recordings, {minutes:,.0f} min{classes}"
 
 
 def available(name: str) -> bool:
@@ -78,7 +99,7 @@ def available(name: str) -> bool:
         CourseError: the catalog has no such name.
     """
     entry = find(name)
-    if entry.place is None or name in SETS:
+    if entry.place is None or name in SETS or (name in SPOKEN and is_installed()):
         return True
     try:
         storage.card_of(entry.place)
@@ -91,26 +112,41 @@ def load(name: str) -> Data:
     """Load a data set.
 
     Args:
-        name: "digits" (comes with scikit-learn), "shapes", "other_shapes" (drawn on first use, in seconds), or what
-            `course data NAME` has prepared: "mnist", "mnist_t10k", "fashion_mnist", "cifar10", "cifar10_images".
+        name: as in the catalog, which `course data` prints: "digits" comes with scikit-learn; "shapes", "other_shapes",
+            "spoken_commands" and "spoken_words" are made on first use, in seconds; others by `course data NAME`.
 
     Returns:
-        The data, with the splits "train", "validation" and "test". Splits are the official ones, where there are any;
-        validation images are then one tenth of the training images, chosen once and for all.
+        The data, with the splits "train", "validation" and "test", each a `Split` of images or `Recordings`. Splits are
+        the official ones, where there are any; validation examples are then cut from the training examples, chosen
+        once and for all: a tenth of the images, some of the speakers.
 
     Raises:
         MissingData: it has to be fetched first; the message holds the command.
-        CourseError: the catalog has no such name.
+        CourseError: the catalog has no such name, or speech is to be made and its engine is not installed.
     """
     entry = find(name)
-    if name == "digits":
-        splits = _digits()
-    else:
-        tensors = _shapes(entry) if name in SETS else _prepared(entry)
-        names = dict.fromkeys(key.partition(".")[0] for key in tensors)
-        order = sorted(names, key=("train", "validation", "test").index)
-        splits = {each: Split(tensors[f"{each}.pixels"], tensors[f"{each}.labels"]) for each in order}
+    splits = _digits() if name == "digits" else _splits(_tensors(entry))
     return Data(name, entry.title, splits, list(entry.classes), entry.source, entry.license, entry.citation)
+
+
+def _tensors(entry: Entry) -> dict[str, Tensor]:
+    if entry.name in SETS:
+        return _made(entry, RECIPE_OF_SHAPES, lambda: as_tensors(draw_shapes(entry.name)))
+    if entry.name in SPOKEN:
+        return _made(entry, RECIPE_OF_SPEECH, lambda: as_tensors(speak_corpus(entry.name)))
+    return _prepared(entry)
+
+
+def _splits(tensors: dict[str, Tensor]) -> dict[str, AnySplit]:
+    """Splits in their order, from tensors by the names under which they are stored."""
+    parts: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        part, _, kind = key.partition(".")
+        parts.setdefault(part, {})[kind] = tensor
+    return {
+        part: Split(**parts[part]) if "pixels" in parts[part] else from_tensors(parts[part])
+        for part in sorted(parts, key=PARTS.index)
+    }
 
 
 def hold_out(labels: Tensor, *, count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -145,10 +181,10 @@ def _digits() -> dict[str, Split]:
     return {name: Split(pixels[which], labels[which], white=16) for name, which in rows.items()}
 
 
-def _shapes(entry: Entry) -> dict[str, Tensor]:
-    """The pictures from the cache, or drawn and put there; two processes at once draw them once."""
+def _made(entry: Entry, recipe: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+    """What the course makes itself, from the cache, or made and put there; two processes at once make it once."""
     try:
-        return _cached_shapes(entry)
+        return _cached(entry, recipe)
     except storage.NotPrepared:
         pass
     tensors = None
@@ -156,18 +192,18 @@ def _shapes(entry: Entry) -> dict[str, Tensor]:
         entry.place.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{entry.place}.lock"):
             try:
-                return _cached_shapes(entry)
+                return _cached(entry, recipe)
             except storage.NotPrepared:
-                tensors = as_tensors(draw_shapes(entry.name))
-                storage.store(entry.place, tensors, {**facts(entry, tensors), "recipe": RECIPE_OF_SHAPES})
+                tensors = make()
+                storage.store(entry.place, tensors, {**facts(entry, tensors), "recipe": recipe})
     except OSError as error:
-        warnings.warn(f"{entry.name} could not be kept for the next time: {error}", stacklevel=3)
-    return tensors or as_tensors(draw_shapes(entry.name))
+        warnings.warn(f"{entry.name} could not be kept for the next time: {error}", stacklevel=4)
+    return tensors or make()
 
 
-def _cached_shapes(entry: Entry) -> dict[str, Tensor]:
+def _cached(entry: Entry, recipe: str) -> dict[str, Tensor]:
     tensors, card = storage.retrieve(entry.place)
-    if card.get("recipe") != RECIPE_OF_SHAPES:
+    if card.get("recipe") != recipe:
         raise storage.NotPrepared("from another edition of the course")
     return tensors
 
@@ -182,15 +218,17 @@ def _prepared(entry: Entry) -> dict[str, Tensor]:
         ) from None
 
 
-def as_tensors(splits: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-    """Splits of pixels and labels, under the names by which they are stored."""
-    return {
-        f"{name}.{kind}": splits[name][number] for name in splits for number, kind in enumerate(("pixels", "labels"))
-    }
+def as_tensors(splits: dict[str, tuple[Tensor, Tensor] | Recordings]) -> dict[str, Tensor]:
+    """Splits, each of pixels and labels or of recordings, under the names by which they are stored."""
+    tensors = {}
+    for name, split in splits.items():
+        parts = split.to_tensors() if isinstance(split, Recordings) else {"pixels": split[0], "labels": split[1]}
+        tensors.update({f"{name}.{kind}": tensor for kind, tensor in parts.items()})
+    return tensors
 
 
 def facts(entry: Entry, tensors: dict[str, Tensor]) -> dict[str, Any]:
     """What the card of a prepared data set says."""
-    counts = {key.removesuffix(".labels"): len(each) for key, each in tensors.items() if key.endswith(".labels")}
+    counts = {name: len(split) for name, split in _splits(tensors).items()}
     about = {key: getattr(entry, key) for key in ("name", "title", "source", "license", "citation", "classes")}
     return {**about, "counts": counts}

@@ -201,6 +201,22 @@ def forced_align(log_probs: Tensor, labels: Tensor) -> list[Span]:
     return spans
 
 
+def word_spans(spans: list[Span], *, alphabet: Alphabet) -> list[tuple[str, int, int]]:
+    """Where each word is heard: from its first letter's first frame to its last letter's last, end excluded.
+
+    Args:
+        spans: as `forced_align` gives them.
+        alphabet: with a space, which ends words.
+    """
+    is_space = [span.label == alphabet.labels[" "] for span in spans]
+    words = []
+    for space, run in groupby(zip(spans, is_space, strict=True), key=lambda pair: pair[1]):
+        letters = [span for span, _ in run]
+        if not space:
+            words.append((alphabet.decode(span.label for span in letters), letters[0].start, letters[-1].end))
+    return words
+
+
 def extended(labels: Tensor) -> Tensor:
     """A text with a blank before, between and after its labels: the states of CTC's lattice, `(2 * length + 1,)`."""
     states = labels.new_full((2 * len(labels) + 1,), BLANK)

@@ -112,9 +112,11 @@ class AcceleratedEngine(Engine):
         self.accelerator = Accelerator(mixed_precision=mixed, cpu=best_device().type == "cpu")
         self.device, self.parts = self.accelerator.device, parts
         self.rank, self.num_ranks = self.accelerator.process_index, self.accelerator.num_processes
+        self.prepared: tuple[nn.Module, Optimizer] | None = None
 
     def prepare(self, model: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
-        return self.accelerator.prepare(model, optimizer)
+        self.prepared = self.accelerator.prepare(model, optimizer)
+        return self.prepared
 
     def mean(self, losses: Tensor) -> Tensor:
         if self.num_ranks == 1:
@@ -132,12 +134,14 @@ class AcceleratedEngine(Engine):
         return self.accelerator.reduce(number, reduction="sum")
 
     def unwrap(self, model: nn.Module) -> nn.Module:
-        return self.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+        return self.accelerator.unwrap_model(model)  # it goes on in its precision: that wrapper stays until `finish`
 
     def wait(self) -> None:
         self.accelerator.wait_for_everyone()
 
     def finish(self) -> None:
+        if self.prepared:
+            self.accelerator.unwrap_model(self.prepared[0], keep_fp32_wrapper=False)
         self.accelerator.end_training()
 
 

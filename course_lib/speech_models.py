@@ -7,33 +7,39 @@ from torch import Tensor, nn
 from course_lib.text import BLANK
 
 STACKED = 4  # frames of 10 ms that become one
+ROWS = 2  # rows of logits for each of these: 40 ms are too long for one letter, as in the middle of "three"
 
 
 def stack_frames(features: Tensor, *, num: int = STACKED) -> Tensor:
-    """Put neighboring frames side by side: a quarter of the frames, four times as wide. Nothing is lost.
+    """Put neighboring frames side by side: a quarter of the frames, four times as wide.
 
     Args:
-        features: shape `(..., time, mels)`; if `num` does not divide the time, zeros are added at the end.
+        features: shape `(..., time, mels)`.
         num: frames that become one.
 
     Returns:
-        Shape `(..., ceil(time / num), num * mels)`.
+        Shape `(..., time // num, num * mels)`; frames at the end that don't fill a whole one are left out.
     """
     time, mels = features.shape[-2:]
-    padded = F.pad(features, (0, 0, 0, -time % num))
-    return padded.reshape(*features.shape[:-2], -1, num * mels)
+    whole = features[..., : time // num * num, :]
+    return whole.reshape(*features.shape[:-2], time // num, num * mels)
 
 
 def stacked_lengths(lengths: Tensor, *, num: int = STACKED) -> Tensor:
     """How many frames are left of so many, int64."""
-    return (lengths + num - 1) // num
+    return lengths // num
+
+
+def row_lengths(lengths: Tensor) -> Tensor:
+    """How many rows of logits the networks below give for so many frames of 10 ms, int64: one for 20 ms."""
+    return ROWS * stacked_lengths(lengths)
 
 
 class SpeechRecognizer(nn.Module):
-    """A convolution over a few frames, two bidirectional LSTMs over all of them, and a letter (or none) for each.
+    """A convolution over a few frames, bidirectional LSTMs over all of them, and two letters (or none) for each.
 
-    Stacked frames `(batch, frames, num_inputs)` to logits `(batch, frames, num_labels)`. No convolution has a stride:
-    so it can be exported with any batch and any time.
+    Stacked frames `(batch, frames, num_inputs)` and lengths `(batch,)` to logits `(batch, 2 * frames, num_labels)`. No
+    convolution has a stride: so it can be exported with any batch and any time.
 
     Args:
         num_labels: letters and the blank.
@@ -56,18 +62,20 @@ class SpeechRecognizer(nn.Module):
     ):
         super().__init__()
         self.conv = nn.Conv1d(num_inputs, hidden_size, 3, padding=1)
-        self.layers = nn.ModuleList(
-            BidirectionalLSTM(hidden_size if number == 0 else 2 * hidden_size, hidden_size)
-            for number in range(num_layers)
-        )
+        self.conv_norm = nn.LayerNorm(hidden_size)
+        sizes = [hidden_size] + (num_layers - 1) * [2 * hidden_size]
+        self.layers = nn.ModuleList(BidirectionalLSTM(size, hidden_size) for size in sizes)
+        self.norms = nn.ModuleList(nn.LayerNorm(2 * hidden_size) for _ in sizes)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(2 * hidden_size, num_labels)
+        self.head = nn.ConvTranspose1d(2 * hidden_size, num_labels, ROWS, stride=ROWS)  # a linear layer for each row
 
     def forward(self, stacked: Tensor, lengths: Tensor) -> Tensor:
-        hidden = F.relu(self.conv(stacked.mT)).mT  # (batch, frames, hidden_size)
-        for layer in self.layers:
-            hidden = layer(self.dropout(hidden), lengths)  # (batch, frames, 2 * hidden_size)
-        return self.head(self.dropout(hidden))
+        is_sound = torch.arange(stacked.shape[1], device=lengths.device) < lengths[:, None]  # the rest is padding
+        hidden = self.conv((stacked * is_sound[:, :, None]).mT).mT  # (batch, frames, hidden_size)
+        hidden = F.relu(self.conv_norm(hidden))
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            hidden = norm(layer(self.dropout(hidden), lengths))  # (batch, frames, 2 * hidden_size)
+        return self.head(self.dropout(hidden).mT).mT
 
 
 class BidirectionalLSTM(nn.Module):
@@ -104,11 +112,14 @@ def mirrored(num_frames: int, lengths: Tensor) -> Tensor:
     return torch.where(other_end >= 0, other_end, frames)
 
 
+State = tuple[Tensor, ...]  # the last two frames, then what each LSTM holds
+
+
 class StreamingRecognizer(nn.Module):
     """One direction only: what has been said decides, not what will be. So it can listen piece by piece.
 
-    Stacked frames `(batch, frames, num_inputs)` to logits `(batch, frames, num_labels)`. What it has to remember
-    between two pieces is its state: the last two frames, and what each LSTM holds.
+    Stacked frames `(batch, frames, num_inputs)` to logits `(batch, 2 * frames, num_labels)`. What it has to remember
+    between two pieces is its state.
 
     Args:
         num_labels: letters and the blank.
@@ -135,17 +146,17 @@ class StreamingRecognizer(nn.Module):
         self.register_buffer("mean", torch.zeros(num_inputs))
         self.register_buffer("std", torch.ones(num_inputs))
         self.conv = nn.Conv1d(num_inputs, hidden_size, 3)
-        self.lstm = nn.LSTM(hidden_size, hidden_size, num_layers, batch_first=True, dropout=dropout)
+        self.conv_norm = nn.LayerNorm(hidden_size)
+        self.layers = nn.ModuleList(nn.LSTM(hidden_size, hidden_size, batch_first=True) for _ in range(num_layers))
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in range(num_layers))
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(hidden_size, num_labels)
+        self.head = nn.ConvTranspose1d(hidden_size, num_labels, ROWS, stride=ROWS)
 
     def forward(self, stacked: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Listen to all of it. Lengths don't matter here: what stands behind the end can't change what came before."""
         return self.listen(stacked)[0]
 
-    def listen(
-        self, stacked: Tensor, state: tuple[Tensor, Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    def listen(self, stacked: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Listen to the next piece, and remember.
 
         Args:
@@ -153,18 +164,18 @@ class StreamingRecognizer(nn.Module):
             state: what the call before returned; None at the beginning.
 
         Returns:
-            Logits for the new frames, `(batch, frames, num_labels)`, and the new state.
+            Logits for the new frames, `(batch, 2 * frames, num_labels)`, and the new state.
         """
-        normalized = (stacked - self.mean) / self.std
-        if state is None:
-            two_frames = normalized.new_zeros(len(stacked), 2, stacked.shape[2])
-            memory = None
-        else:
-            two_frames, *memory = state
-        frames = torch.cat([two_frames, normalized], dim=1)
-        hidden = F.relu(self.conv(frames.mT)).mT  # (batch, frames, hidden_size)
-        hidden, (short, long) = self.lstm(self.dropout(hidden), memory)
-        return self.head(self.dropout(hidden)), (frames[:, -2:], short, long)
+        before, *memories = state or (stacked.new_zeros(len(stacked), 2, stacked.shape[2]),)
+        frames = torch.cat([before, (stacked - self.mean) / self.std], dim=1)
+        hidden = F.relu(self.conv_norm(self.conv(frames.mT).mT))  # (batch, frames, hidden_size)
+        after = [frames[:, -2:]]
+        for number, (lstm, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            memory = memories[2 * number : 2 * number + 2] or None
+            hidden, new_memory = lstm(self.dropout(hidden), memory)
+            hidden = norm(hidden)
+            after += new_memory
+        return self.head(self.dropout(hidden).mT).mT, tuple(after)
 
 
 def ctc_losses(model: nn.Module, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
@@ -181,7 +192,9 @@ def ctc_losses(model: nn.Module, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -
     Source: Graves et al. 2006, doi:10.1145/1143844.1143891
     """
     features, lengths, targets, target_lengths = batch
-    lengths = stacked_lengths(lengths)
-    log_probs = model(stack_frames(features), lengths).log_softmax(dim=2).transpose(0, 1)  # (frames, batch, labels)
-    losses = F.ctc_loss(log_probs, targets, lengths, target_lengths, blank=BLANK, reduction="none", zero_infinity=True)
+    logits = model(stack_frames(features), stacked_lengths(lengths))
+    log_probs = logits.log_softmax(dim=2).transpose(0, 1)  # (rows, batch, labels)
+    losses = F.ctc_loss(
+        log_probs, targets, row_lengths(lengths), target_lengths, blank=BLANK, reduction="none", zero_infinity=True
+    )
     return losses / target_lengths.clamp(min=1)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pooch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
@@ -12,15 +13,21 @@ from course_lib import datasets, storage
 from course_lib.catalog import Entry, catalog, find
 from course_lib.errors import CourseError
 from course_lib.paths import data_dir
-from data_scripts import cifar10, fashion_mnist, mnist
+from course_lib.recordings import Recordings
+from data_scripts import cifar10, fashion_mnist, fsdd, librispeech, mnist, speech_commands, yesno
 from data_scripts.fetch import OUT_OF_SPACE
 
-READERS: dict[str, Callable[[Path | None, Path], dict[str, tuple[Tensor, Tensor]]]] = {
+Splits = dict[str, tuple[Tensor, Tensor]] | dict[str, Recordings]
+READERS: dict[str, Callable[[Path | None, Path], Splits]] = {
     "mnist": mnist.read,
     "mnist_t10k": mnist.read_test_set,
     "fashion_mnist": fashion_mnist.read,
     "cifar10": cifar10.read,
     "cifar10_images": cifar10.read_images,
+    "fsdd": fsdd.read,
+    "speech_commands": speech_commands.read,
+    "librispeech": librispeech.read,
+    "yesno": yesno.read,
 }
 
 
@@ -105,18 +112,29 @@ def _prepare(entry: Entry, source: Path | None) -> None:
         splits = READERS[entry.name](source, workspace)
     finally:
         shutil.rmtree(workspace / "unpacked", ignore_errors=True)
-    pixels, labels = splits["train"]
-    kept, held = datasets.hold_out(labels, count=len(labels) // 10)
-    splits = {
-        "train": (pixels[kept], labels[kept]),
-        "validation": (pixels[held], labels[held]),
-        "test": splits["test"],
-    }
-    tensors = datasets.as_tensors(splits)
+    tensors = datasets.as_tensors(splits if "validation" in splits else _with_validation(splits))
+    about = {**datasets.facts(entry, tensors), "downloaded": _hashes(workspace)}
     try:
-        storage.store(entry.place, tensors, datasets.facts(entry, tensors))
+        storage.store(entry.place, tensors, about)
     except OSError as error:
         if error.errno not in OUT_OF_SPACE:
             raise
         raise CourseError(f"No space left for {entry.title} in {data_dir()}. Free some, or set COURSE_DATA.") from error
     shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _with_validation(splits: Splits) -> Splits:
+    """A tenth of the training images set apart."""
+    pixels, labels = splits["train"]
+    kept, held = datasets.hold_out(labels, count=len(labels) // 10)
+    return {
+        "train": (pixels[kept], labels[kept]),
+        "validation": (pixels[held], labels[held]),
+        "test": splits["test"],
+    }
+
+
+def _hashes(workspace: Path) -> dict[str, str]:
+    """What was downloaded, by name and hash, for the card."""
+    files = sorted(path for path in workspace.glob("*") if path.is_file())
+    return {path.name: "sha256:" + pooch.file_hash(str(path), alg="sha256") for path in files}

@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +93,11 @@ class Run:
         total = self.recipe.epochs * len(self.train)
         # tqdm obeys this variable of its own only where `disable` is not given
         hidden = self.engine.rank > 0 or bool(os.environ.get("TQDM_DISABLE"))
-        self.bar = tqdm(total=total, initial=self.steps_done, leave=False, disable=hidden, unit="step", ncols=90)
+        # JupyterLab paints standard error pink, as if something were wrong; a terminal's output may go to a file
+        where = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+        self.bar = tqdm(
+            total=total, initial=self.steps_done, leave=False, disable=hidden, unit="step", ncols=90, file=where
+        )
         self.interrupt = stop_after_step()
         self.interrupt.__enter__()
         return self

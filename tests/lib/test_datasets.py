@@ -13,6 +13,7 @@ from course_lib.catalog import CATALOG, catalog, find
 from course_lib.datasets import MissingData, Split, available, hold_out, load
 from course_lib.errors import CourseError
 from course_lib.generate.shapes import draw_shapes
+from course_lib.generate.spoken import speak_corpus
 
 FEW = {"train": 30, "validation": 10, "test": 10}
 
@@ -101,6 +102,47 @@ def test_shapes_are_drawn_anew_when_the_code_that_draws_them_has_changed(monkeyp
     monkeypatch.setattr(datasets, "draw_shapes", lambda name: draw_shapes("other_shapes", counts=FEW))
     changed = load("shapes").splits["train"].pixels
     assert torch.equal(changed, draw_shapes("other_shapes", counts=FEW)["train"][0])
+
+
+@pytest.fixture
+def few_words(monkeypatch):
+    """A spoken corpus so small that it takes no time."""
+    few = {"train": 40, "validation": 20, "test": 20}
+    monkeypatch.setattr(datasets, "speak_corpus", lambda name: speak_corpus(name, counts=few))
+
+
+def test_speech_is_spoken_once_and_then_read(few_words, monkeypatch):
+    first = load("spoken_words")
+    monkeypatch.setattr(datasets, "speak_corpus", lambda name: pytest.fail("spoken again"))
+    again = load("spoken_words")
+    assert str(again) == (
+        "Spoken words: 40 train, 20 validation, 20 test recordings, 1 min, 20 classes. License: BSD 3-Clause."
+    )
+    for name, recordings in again.splits.items():
+        assert torch.equal(recordings.stacked(), first.splits[name].stacked())
+        assert recordings.texts == [again.classes[label] for label in recordings.labels]
+
+
+def test_speech_is_spoken_anew_when_the_code_that_speaks_has_changed(few_words, monkeypatch):
+    load("spoken_words")
+    monkeypatch.setattr(datasets, "RECIPE_OF_SPEECH", "another")
+    monkeypatch.setattr(datasets, "speak_corpus", lambda name: speak_corpus(name, counts={"train": 20}))
+    assert list(load("spoken_words").splits) == ["train"]
+
+
+def test_without_the_engine_speech_is_not_available(few_words, monkeypatch):
+    assert available("spoken_words")
+    monkeypatch.setattr(datasets, "is_installed", lambda: False)
+    monkeypatch.setattr("course_lib.generate.speech.is_installed", lambda: False)
+    assert not available("spoken_words")
+    with pytest.raises(CourseError, match="pip install espeakng-loader"):
+        load("spoken_words")
+
+
+def test_what_was_spoken_before_stays_available_without_the_engine(few_words, monkeypatch):
+    load("spoken_words")
+    monkeypatch.setattr(datasets, "is_installed", lambda: False)
+    assert available("spoken_words") and len(load("spoken_words").splits["train"]) == 40
 
 
 def damage(place, kind):
@@ -242,12 +284,14 @@ def test_an_unknown_name_is_answered_with_those_that_exist(ask):
 
 
 def test_what_needs_no_fetching_is_available_at_once():
-    assert [entry.name for entry in catalog() if available(entry.name)] == ["digits", "shapes", "other_shapes"]
+    ready = [entry.name for entry in catalog() if available(entry.name)]
+    assert ready == ["digits", "shapes", "other_shapes", "spoken_commands", "spoken_words"]
 
 
 def test_every_entry_says_where_it_comes_from_and_under_which_license():
     for entry in CATALOG.values():
-        assert all((entry.title, entry.source, entry.license, entry.citation)) and len(entry.classes) == 10
+        assert all((entry.title, entry.source, entry.license, entry.citation))
+        assert len(set(entry.classes)) == len(entry.classes)
 
 
 def test_the_place_follows_the_environment(monkeypatch, tmp_path):

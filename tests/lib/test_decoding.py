@@ -17,6 +17,7 @@ from course_lib.decoding import (
     logaddexp,
     may_skip,
     prefix_beam_search,
+    word_spans,
 )
 from course_lib.text import Alphabet, NGram, collapse
 
@@ -147,3 +148,10 @@ def test_the_lattice_has_blanks_all_around_and_skips_only_between_different_labe
     states = extended(torch.tensor([3, 3, 5]))
     assert states.tolist() == [0, 3, 0, 3, 0, 5, 0]
     assert may_skip(states).tolist() == [False, False, False, False, False, True, False]
+
+
+def test_words_begin_with_their_first_letter_and_end_with_their_last():
+    labels = ALPHABET.encode("ab  b")
+    spans = forced_align(random_log_probs(12, 4), labels)
+    words = word_spans(spans, alphabet=ALPHABET)
+    assert words == [("ab", spans[0].start, spans[1].end), ("b", spans[4].start, spans[4].end)]

@@ -17,8 +17,19 @@ NUM_LINES = 300
 # A module may import what stands above it in this list, or beside it as long as there is no cycle.
 LAYERS = [
     ["errors", "paths", "seeds", "storage"],
-    ["device", "metrics", "images", "audio", "text", "decoding"],
-    ["catalog", "datasets", "generate", "batches", "sequence_batches", "models", "speech_models", "plots"],
+    ["device", "metrics", "images", "audio", "sound_effects", "text", "decoding"],
+    [
+        "recordings",
+        "sound_files",
+        "catalog",
+        "datasets",
+        "generate",
+        "batches",
+        "sequence_batches",
+        "models",
+        "speech_models",
+        "plots",
+    ],
     ["training", "history", "checkpoints", "transfer", "export"],
     ["exercises"],
     [

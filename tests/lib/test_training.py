@@ -2,6 +2,7 @@
 
 import math
 import signal
+import sys
 import threading
 
 import pytest
@@ -215,6 +216,43 @@ def test_bf16_trains_and_two_precisions_may_follow_each_other(data):
         assert history["train_loss"][-1] < 0.8 * history["train_loss"][0]
 
 
+class Witness(nn.Module):
+    """Hands its input on and remembers the type in which it came."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, hidden):
+        self.seen.append(hidden.dtype)
+        return hidden
+
+
+def test_mixed_precision_lasts_through_every_epoch_and_ends_with_the_training(data):
+    model, batches, recipe = (
+        make_model().append(Witness()),
+        Batches(*data, batch_size=50),
+        Recipe(adam, 3, precision="bf16"),
+    )
+    fit(model, batches, losses_fn, recipe=recipe, validation=batches)
+    assert model[-1].seen == [torch.bfloat16] * 3 * 6  # three batches to learn from and three to validate on
+    assert model(data[0]).dtype == model[-1].seen[-1] == torch.float32
+
+
+def test_a_resumed_run_keeps_its_precision(data, tmp_path):
+    def broken_in_the_second_epoch(model, batch):
+        if len(model[-1].seen) == 4:
+            raise RuntimeError("a worker died")
+        return losses_fn(model, batch)
+
+    path, recipe, batches = tmp_path / "run", Recipe(adam, 3, precision="bf16"), Batches(*data, batch_size=50)
+    with pytest.raises(RuntimeError, match="died"):
+        fit(make_model().append(Witness()), batches, broken_in_the_second_epoch, recipe=recipe, checkpoint=path)
+    model = make_model().append(Witness())
+    fit(model, batches, losses_fn, recipe=recipe, checkpoint=path, resume=True)
+    assert model[-1].seen == [torch.bfloat16] * 6
+
+
 def test_the_progress_bar_can_be_silenced(data, monkeypatch, capsys):
     said = {}
     for value in ("", "1"):
@@ -223,6 +261,18 @@ def test_the_progress_bar_can_be_silenced(data, monkeypatch, capsys):
         said[value] = capsys.readouterr().err
     assert "step" in said[""]
     assert said["1"] == ""
+
+
+@pytest.mark.parametrize("in_notebook", [True, False])
+def test_the_progress_bar_is_no_error_message_in_a_notebook(data, monkeypatch, capsys, in_notebook):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    if in_notebook:
+        monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    fit(make_model(), Batches(*data, batch_size=50), losses_fn, recipe=Recipe(adam, epochs=1))
+    shown = capsys.readouterr()
+    assert "step" in (shown.out if in_notebook else shown.err)
+    assert (shown.err if in_notebook else shown.out) == ""
 
 
 def test_history_saves_loads_plots_and_tells(tmp_path):
