@@ -5,9 +5,10 @@ import itertools
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence, pad_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence
 
 from course_lib.exercises.registry import load_lesson
+from course_lib.speech_models import KeywordLSTM
 
 LESSON = load_lesson("recurrent").exercises
 rnn_forward, clip_by_norm, lstm_cell, masked_mean, pack_batch, DigitReader = (
@@ -134,3 +135,22 @@ def test_the_repaired_reader_feeds_rows_to_its_lstm_one_by_one(random):
     for row in image[0, 0]:
         output, state = reader.lstm(row[None, None], state)
     torch.testing.assert_close(reader(image), reader.head(output[:, 0]), **EXACT)
+
+
+def test_the_librarys_keyword_network_is_packing_and_the_masked_mean(random):
+    finished = KeywordLSTM(7, num_inputs=6, hidden_size=5).double().eval()
+    theirs = nn.LSTM(6, 5, batch_first=True, bidirectional=True).double()
+    weights = [each for name, each in finished.state_dict().items() if name.startswith("lstm.")]
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), weights, strict=True)))
+    frames, lengths = numbers(random, 4, 9, 6), torch.tensor([3, 9, 1, 5])
+    packed = pack_padded_sequence(frames, lengths, batch_first=True, enforce_sorted=False)
+    outputs, _ = pad_packed_sequence(theirs(packed)[0], batch_first=True)
+    torch.testing.assert_close(finished(frames, lengths), finished.head(masked_mean(outputs, lengths)), **EXACT)
+
+
+def test_the_keyword_network_does_not_read_the_padding(random):
+    network, frames = KeywordLSTM(7, num_inputs=6).double().eval(), numbers(random, 2, 9, 6)
+    lengths = torch.tensor([4, 9])
+    expected = network(frames, lengths)
+    frames[0, 4:] = 100.0
+    torch.testing.assert_close(network(frames, lengths), expected, **EXACT)
