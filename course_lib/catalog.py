@@ -5,6 +5,7 @@ from pathlib import Path
 
 from course_lib.errors import CourseError
 from course_lib.generate.grammar import SINGLE_WORDS
+from course_lib.generate.nodules import LUNG_SETS
 from course_lib.generate.shapes import SETS
 from course_lib.generate.spoken import SPOKEN
 from course_lib.paths import data_dir
@@ -32,7 +33,7 @@ class Entry:
     @property
     def place(self) -> Path | None:
         """Where it is kept, without an ending; None for what comes with a package."""
-        if self.name in (*SETS, *SPOKEN):
+        if self.name in (*SETS, *LUNG_SETS, *SPOKEN):
             return data_dir() / "generated" / self.name
         return None if self.name == "digits" else data_dir() / self.name
 
@@ -74,6 +75,22 @@ CATALOG = {
             "Other shapes",
             tuple(SETS["other_shapes"]),
             "drawn by course_lib.generate.shapes",
+            "BSD 3-Clause",
+            "this course",
+        ),
+        Entry(
+            "lung_patches",
+            "Windows of lungs, some with a nodule",
+            ("healthy", "nodule"),
+            "drawn by course_lib.generate.nodules",
+            "BSD 3-Clause",
+            "this course",
+        ),
+        Entry(
+            "lung_slices",
+            "Slices through chests, most with nodules",
+            ("healthy", "nodule"),
+            "drawn by course_lib.generate.nodules",
             "BSD 3-Clause",
             "this course",
         ),
@@ -144,6 +161,28 @@ CATALOG = {
             "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
             disk_mb=170,
             from_path_only=True,
+        ),
+        Entry(
+            "nodule_mnist3d",
+            "NoduleMNIST3D",
+            ("benign", "malignant"),
+            "https://zenodo.org/records/10519652",
+            "CC BY 4.0",
+            "Yang et al. 2023, MedMNIST v2, doi:10.1038/s41597-022-01721-8; from LIDC-IDRI: Armato et al. 2011, "
+            "doi:10.1118/1.3528204",
+            download_mb=36,  # at most: so much as its pixels
+            disk_mb=36,
+        ),
+        Entry(
+            "pneumonia_mnist",
+            "PneumoniaMNIST",
+            ("normal", "pneumonia"),
+            "https://zenodo.org/records/10519652",
+            "CC BY 4.0",
+            "Yang et al. 2023, MedMNIST v2, doi:10.1038/s41597-022-01721-8; from Kermany et al. 2018, "
+            "doi:10.1016/j.cell.2018.02.010",
+            download_mb=4.2,
+            disk_mb=5,
         ),
         Entry(
             "fsdd",

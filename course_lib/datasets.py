@@ -20,6 +20,7 @@ from torch import Tensor
 from course_lib import storage
 from course_lib.catalog import Entry, find
 from course_lib.errors import CourseError
+from course_lib.generate.nodules import LUNG_SETS, draw_lungs
 from course_lib.generate.shapes import SETS, draw_shapes
 from course_lib.generate.speech import is_installed
 from course_lib.generate.spoken import SPOKEN, speak_corpus
@@ -33,6 +34,7 @@ def _recipe(*names: str) -> str:
 
 
 RECIPE_OF_SHAPES = _recipe("shapes")
+RECIPE_OF_LUNGS = _recipe("lungs", "nodules")
 RECIPE_OF_SPEECH = _recipe("voices", "grammar", "espeak_worker", "speech", "spoken")
 PARTS = ("train", "validation", "test")
 
@@ -49,11 +51,15 @@ class Split:
         pixels: the images as they are kept, uint8, shape `(n, c, h, w)`; read from disk where they are used.
         labels: positions in the data set's `classes`, int64, shape `(n,)`.
         white: the pixel value that stands for 1.
+        masks: where what is to be found is exactly, bool, shape `(n, 1, h, w)`; None where nobody knows.
+        contrasts: how much brighter than its surroundings that is, in units of white, shape `(n,)`; None likewise.
     """
 
     pixels: Tensor
     labels: Tensor
     white: int = 255
+    masks: Tensor | None = None
+    contrasts: Tensor | None = None
 
     @cached_property
     def images(self) -> Tensor:
@@ -99,7 +105,7 @@ def available(name: str) -> bool:
         CourseError: the catalog has no such name.
     """
     entry = find(name)
-    if entry.place is None or name in SETS or (name in SPOKEN and is_installed()):
+    if entry.place is None or name in (*SETS, *LUNG_SETS) or (name in SPOKEN and is_installed()):
         return True
     try:
         storage.card_of(entry.place)
@@ -113,7 +119,8 @@ def load(name: str) -> Data:
 
     Args:
         name: as in the catalog, which `course data` prints: "digits" comes with scikit-learn; "shapes", "other_shapes",
-            "spoken_commands" and "spoken_words" are made on first use, in seconds; others by `course data NAME`.
+            "lung_patches", "lung_slices", "spoken_commands" and "spoken_words" are made on first use, in seconds;
+            others by `course data NAME`.
 
     Returns:
         The data, with the splits "train", "validation" and "test", each a `Split` of images or `Recordings`. Splits are
@@ -132,6 +139,8 @@ def load(name: str) -> Data:
 def _tensors(entry: Entry) -> dict[str, Tensor]:
     if entry.name in SETS:
         return _made(entry, RECIPE_OF_SHAPES, lambda: as_tensors(draw_shapes(entry.name)))
+    if entry.name in LUNG_SETS:
+        return _made(entry, RECIPE_OF_LUNGS, lambda: as_tensors(draw_lungs(entry.name)))
     if entry.name in SPOKEN:
         return _made(entry, RECIPE_OF_SPEECH, lambda: as_tensors(speak_corpus(entry.name)))
     return _prepared(entry)
@@ -218,11 +227,13 @@ def _prepared(entry: Entry) -> dict[str, Tensor]:
         ) from None
 
 
-def as_tensors(splits: dict[str, tuple[Tensor, Tensor] | Recordings]) -> dict[str, Tensor]:
-    """Splits, each of pixels and labels or of recordings, under the names by which they are stored."""
+def as_tensors(splits: dict[str, tuple[Tensor, Tensor] | dict[str, Tensor] | Recordings]) -> dict[str, Tensor]:
+    """Splits (pixels and labels, tensors by name, or recordings) under the names by which they are stored."""
     tensors = {}
     for name, split in splits.items():
-        parts = split.to_tensors() if isinstance(split, Recordings) else {"pixels": split[0], "labels": split[1]}
+        parts = split.to_tensors() if isinstance(split, Recordings) else split
+        if isinstance(parts, tuple):
+            parts = {"pixels": parts[0], "labels": parts[1]}
         tensors.update({f"{name}.{kind}": tensor for kind, tensor in parts.items()})
     return tensors
 

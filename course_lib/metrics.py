@@ -98,3 +98,39 @@ def _error_rate(references: list[Any], hypotheses: list[Any]) -> float:
         )
     errors = sum(edit_distance(said, heard) for said, heard in zip(references, hypotheses, strict=True))
     return errors / total
+
+
+def roc_curve(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What each threshold would find, and what it would take for found: one point for each score that occurs.
+
+    Args:
+        scores: the higher, the more likely positive, shape `(n,)`.
+        labels: 1 for positive, 0 for negative, shape `(n,)`; both occur.
+
+    Returns:
+        The thresholds, from infinity (nothing is called positive) down to the lowest score (everything is); of the
+        negatives the share at or above each of them, and of the positives that share (the recall), float64.
+    """
+    order = scores.argsort(descending=True)
+    ranked, positive = scores[order].double(), labels[order].double()
+    last_of_ties = torch.cat([ranked[1:] != ranked[:-1], torch.ones_like(ranked[:1], dtype=torch.bool)])
+    found, false = positive.cumsum(0)[last_of_ties], (1 - positive).cumsum(0)[last_of_ties]
+    start = ranked.new_zeros(1)
+    thresholds = torch.cat([ranked.new_full((1,), torch.inf), ranked[last_of_ties]])
+    return thresholds, torch.cat([start, false / false[-1]]), torch.cat([start, found / found[-1]])
+
+
+def dice(predicted: Tensor, true: Tensor) -> Tensor:
+    """How well masks overlap: twice what both have in common, over the sum of both; 1 where both are empty.
+
+    Args:
+        predicted: bool, shape `(n, ...)`.
+        true: bool, the same shape.
+
+    Returns:
+        float32, shape `(n,)`.
+
+    Source: Dice 1945, doi:10.2307/1932409
+    """
+    both, sizes = (predicted & true).flatten(1).sum(1), predicted.flatten(1).sum(1) + true.flatten(1).sum(1)
+    return torch.where(sizes > 0, 2 * both / sizes.clamp(min=1), torch.ones_like(sizes, dtype=torch.float32))

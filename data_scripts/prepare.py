@@ -14,7 +14,17 @@ from course_lib.catalog import Entry, catalog, find
 from course_lib.errors import CourseError
 from course_lib.paths import data_dir
 from course_lib.recordings import Recordings
-from data_scripts import cifar10, fashion_mnist, fsdd, librispeech, mnist, speech_commands, yesno
+from data_scripts import (
+    cifar10,
+    fashion_mnist,
+    fsdd,
+    librispeech,
+    mnist,
+    nodule_mnist3d,
+    pneumonia_mnist,
+    speech_commands,
+    yesno,
+)
 from data_scripts.fetch import OUT_OF_SPACE
 
 Splits = dict[str, tuple[Tensor, Tensor]] | dict[str, Recordings]
@@ -24,6 +34,8 @@ READERS: dict[str, Callable[[Path | None, Path], Splits]] = {
     "fashion_mnist": fashion_mnist.read,
     "cifar10": cifar10.read,
     "cifar10_images": cifar10.read_images,
+    "nodule_mnist3d": nodule_mnist3d.read,
+    "pneumonia_mnist": pneumonia_mnist.read,
     "fsdd": fsdd.read,
     "speech_commands": speech_commands.read,
     "librispeech": librispeech.read,

@@ -24,7 +24,7 @@ from course_lib.plots import PALETTE, show
 from course_lib.widgets.sound import play
 from course_lib.widgets.spectrogram import describe_spectrogram, explore_spectrogram
 
-RATE = audio.SAMPLE_RATE
+RATE = 16_000  # samples per second, everywhere in this course
 
 # %% [markdown]
 # ## Sound is a row of numbers

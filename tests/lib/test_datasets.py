@@ -285,7 +285,15 @@ def test_an_unknown_name_is_answered_with_those_that_exist(ask):
 
 def test_what_needs_no_fetching_is_available_at_once():
     ready = [entry.name for entry in catalog() if available(entry.name)]
-    assert ready == ["digits", "shapes", "other_shapes", "spoken_commands", "spoken_words"]
+    assert ready == [
+        "digits",
+        "shapes",
+        "other_shapes",
+        "lung_patches",
+        "lung_slices",
+        "spoken_commands",
+        "spoken_words",
+    ]
 
 
 def test_every_entry_says_where_it_comes_from_and_under_which_license():
