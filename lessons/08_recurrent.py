@@ -305,7 +305,7 @@ draw_gradients(lines, title="The forget gate decides how far gradients reach", a
                "1e-11. The LSTM with bias 2 ends near 0.1, with bias 4 it stays near 1, and the GRU not far below.")
 
 # %% [markdown]
-# The name alone helps nothing: a fresh LSTM halves its gradient at each step, hardly better than an RNN. With its forget
+# The name alone helps nothing: a fresh LSTM nearly halves its gradient at each step, hardly better than an RNN. With its forget
 # gate open the gradient gets through, all sixty steps. The same holds for the GRU.
 #
 # Does it matter? Give the network a **memory task**: it reads a row of symbols out of four, and must name the *first*
@@ -362,12 +362,12 @@ axes.set_xticks(range(3), delays)
 axes.set(title="Who remembers the first symbol?", xlabel="symbols in between", ylabel="accuracy", ylim=(0, 1.05))
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 show(figure, alt="Three dots for each network and distance, one per seed. After 5 symbols all are at 1. After 15 the fresh "
-     "LSTM guesses. After 30 the RNN guesses, too, and only the LSTM with forget bias 4 is at 1.")
+     "LSTM guesses, and so does the RNN with some seeds. After 30 only the LSTM with forget bias 4 is at 1.")
 
 
 # %% [markdown]
-# At 30 symbols only the open gate remembers, with every seed. At 15 the fresh LSTM is even *worse* than the RNN: a half
-# open gate forgets. Whoever needs a long memory starts with an open one.
+# At 30 symbols only the open gate remembers, with every seed. At 15 it depends on the seed whether the RNN does, and the
+# fresh LSTM just guesses: a gate that is half open forgets. Whoever needs a long memory starts with an open one.
 #
 # ## Sequences of different length
 #
