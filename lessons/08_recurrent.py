@@ -219,8 +219,8 @@ axes.plot(weight, cliff(weight), color=PALETTE["black"], linewidth=1.2, label="l
 axes.plot(clipped, cliff(torch.tensor(clipped)), "o", color=PALETTE["vermillion"], label="steps with clipping")
 axes.set(title="A cliff, twenty steps back in time", xlabel="weight w", ylabel="loss", ylim=(-5, 100))
 axes.legend(loc="upper left")
-show(figure, alt="The loss is flat for weights below one and rises like a wall above 1.1. The clipped steps go down the "
-     "wall in equal strides and come to rest in the valley at 0.97.")
+show(figure, alt="The loss is flat for weights below one and rises like a wall above 1.1. The clipped steps go down "
+     "the wall in equal strides and come to rest in the valley at 0.97.")
 
 # %% [markdown]
 # Without clipping, one step leaps to −44, and from there nothing comes back but `nan`. With clipping the gradient only
@@ -355,14 +355,14 @@ figure, axes = plt.subplots(figsize=(7.5, 3.4))
 for place, (name, (kind, bias)) in enumerate(contenders.items()):
     scores = [[remember(kind, delay, forget_bias=bias, seed=seed) for seed in seeds] for delay in delays]
     x = [[number + 0.2 * (place - 1) + 0.05 * (seed - 1) for seed in seeds] for number in range(3)]
-    axes.plot(sum(x, []), sum(scores, []), "osD"[place], label=name)
+    axes.plot(*torch.tensor([x, scores]).flatten(1), "osD"[place], label=name)
     print(f"{name:20s} 30 symbols later: {min(scores[-1]):.0%} to {max(scores[-1]):.0%}")
 axes.axhline(0.25, color="black", linewidth=0.8, linestyle=":", label="guessing")
 axes.set_xticks(range(3), delays)
 axes.set(title="Who remembers the first symbol?", xlabel="symbols in between", ylabel="accuracy", ylim=(0, 1.05))
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-show(figure, alt="Three dots for each network and distance, one per seed. After 5 symbols all are at 1. After 15 the fresh "
-     "LSTM guesses, and so does the RNN with some seeds. After 30 only the LSTM with forget bias 4 is at 1.")
+show(figure, alt="Three dots for each network and distance, one per seed. After 5 symbols all are at 1. After 15 the "
+     "fresh LSTM guesses, and so does the RNN with some seeds. After 30 only the LSTM with forget bias 4 is at 1.")
 
 
 # %% [markdown]
@@ -674,7 +674,7 @@ for axes, (name, network) in zip(panels, networks.items(), strict=True):
     first, second = (data.classes.index(word) for word in pair)
     mixed, asked = confusion[[first, second], [second, first]].sum(), confusion[[first, second]].sum()
     print(f"{name}: “{pair[0]}” and “{pair[1]}” taken for each other {mixed} times in {asked}")
-show(figure, alt="Two confusion matrices with a strong diagonal. The network without memory has more entries beside it.")
+show(figure, alt="Two confusion matrices, both with a strong diagonal; without memory there is more beside it.")
 
 # %% [markdown]
 # In new voices the LSTM names 97.6% of the words, the network without memory 88.5%. That one takes “on” for “no” or
@@ -701,7 +701,8 @@ for name, scale in {"normalized": normalize_features, "as it is": lambda feature
         sets[group] = batches_of([scale(words["train"][row]) for row in rows], voice[rows], shuffle=True)
     listener = KeywordLSTM(len(known))
     fit(listener, sets["learned clips"], losses_fn, recipe=Recipe(make_adamw, 16, one_cycle()))
-    print(f"{name:11s}", {group: f"{evaluate(listener, each, accuracy)['accuracy']:.0%}" for group, each in sets.items()})
+    shares = {group: evaluate(listener, each, accuracy)["accuracy"] for group, each in sets.items()}
+    print(f"{name:11s}", {group: f"{share:.0%}" for group, share in shares.items()})
 
 # %% [markdown]
 # About 80% on other clips of the same words, 70% on other words: it had partly learned *how a voice says these words*.
