@@ -52,6 +52,28 @@ def spec_augment(
     return torch.where(hidden, mean.view(-1, 1, 1), features)
 
 
+def shift_bands(features: Tensor, *, most: int, generator: Generator) -> Tensor:
+    """Let each utterance sound as from a longer or a shorter throat: move all it says some bands up or down.
+
+    A throat that is ten percent longer lowers all its resonances by as much. On the mel scale, nearly logarithmic above
+    1 kHz, that is about one band of 40.
+
+    Args:
+        features: log-mels, shape `(batch, frames, num_mels)`.
+        most: the largest shift, in bands; each utterance's is drawn evenly from `-most` to `most`.
+        generator: the source of chance, on the features' device.
+
+    Returns:
+        Same shape; at the edge, the last band is repeated.
+
+    Source: after Jaitly & Hinton 2013, "Vocal tract length perturbation (VTLP) improves speech recognition"
+    """
+    batch, num_frames, num_mels = features.shape
+    shifts = torch.randint(-most, most + 1, (batch, 1, 1), generator=generator, device=features.device)
+    bands = (torch.arange(num_mels, device=features.device) - shifts).clamp(0, num_mels - 1)
+    return features.gather(2, bands.expand(-1, num_frames, -1))
+
+
 def _masks(count: int, widest: int, *, sizes: Tensor, length: int, generator: Generator) -> Tensor:
     """Where at least one of `count` masks lies, shape `(batch, length)`; each one inside the first `sizes` places."""
     chance = torch.rand(2, len(sizes), count, generator=generator, device=sizes.device)

@@ -1,9 +1,14 @@
 """Networks that hear: log-mel frames in, one row of logits per frame out, to be read by CTC."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_lib import storage
+from course_lib.errors import CourseError
+from course_lib.paths import checkout
 from course_lib.text import BLANK
 
 STACKED = 4  # frames of 10 ms that become one
@@ -198,3 +203,45 @@ def ctc_losses(model: nn.Module, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -
         log_probs, targets, row_lengths(lengths), target_lengths, blank=BLANK, reduction="none", zero_infinity=True
     )
     return losses / target_lengths.clamp(min=1)
+
+
+def load_recognizer(name: str) -> tuple[nn.Module, dict[str, Any]]:
+    """One of the course's own trained networks, after holding its file to its hash.
+
+    Args:
+        name: "speech_noise" or "speech_streaming"; `checkpoints/make_speech.py` says how they were made.
+
+    Returns:
+        The network in evaluation mode, and its card: options, recipe, and what was measured.
+
+    Raises:
+        CourseError: there is no such checkpoint, or it is damaged.
+    """
+    place = checkout() / "checkpoints" / name
+    try:
+        tensors, card = storage.retrieve(place)
+    except storage.NotPrepared as reason:
+        raise CourseError(
+            f"There is no whole checkpoint '{name}' ({reason}). Make it: python -m checkpoints.make_speech {name}"
+        ) from None
+    kind = {kind.__name__: kind for kind in (SpeechRecognizer, StreamingRecognizer)}[card["model"]]
+    model = kind(**card["options"])
+    model.load_state_dict({key: tensor.float() for key, tensor in tensors.items()})
+    return model.eval(), card
+
+
+@torch.no_grad()
+def log_probs_of(model: nn.Module, features: list[Tensor]) -> list[Tensor]:
+    """What a network says about some recordings, each as long as it is; the network is left in evaluation mode.
+
+    Args:
+        model: one of the two above.
+        features: for each recording its frames of 10 ms, not stacked yet, shape `(time, mels)`.
+
+    Returns:
+        For each recording log-probabilities on the CPU, shape `(rows, labels)`.
+    """
+    lengths = torch.tensor([len(each) for each in features], device=features[0].device)
+    padded = nn.utils.rnn.pad_sequence(features, batch_first=True)
+    log_probs = model.eval()(stack_frames(padded), stacked_lengths(lengths)).log_softmax(dim=2).cpu()
+    return [each[:rows] for each, rows in zip(log_probs, row_lengths(lengths).tolist(), strict=True)]

@@ -8,72 +8,6 @@ import torch
 from course_lib.exercises import built_without, mistake
 
 
-@built_without("course_lib.text.collapse", "torchaudio.functional.merge_tokens")
-def collapse(path, *, blank=0):
-    """Read what a path through the frames spells: first merge the runs of equal labels, then take out the blanks.
-
-    Args:
-        path: one label for each frame, a list of whole numbers; it may be empty.
-        blank: the label that means "nothing new here".
-
-    Returns:
-        The labels that are left, a list.
-
-    Example: with h = 1, e = 2, l = 3, o = 4, the path `[1, 1, 0, 2, 3, 0, 3, 3, 4, 0]` spells `[1, 2, 3, 3, 4]`.
-    """
-    return [label for label, _ in groupby(path) if label != blank]
-
-
-@mistake(
-    of=collapse,
-    hint="You take the blanks out before you merge. Then a blank between two equal letters can't keep them apart, and "
-    "'hello' becomes 'helo'. Merge first.",
-)
-def collapse_removes_blanks_first(path, *, blank=0):
-    return [label for label, _ in groupby(label for label in path if label != blank)]
-
-
-@mistake(
-    of=collapse,
-    hint="The blank is merged like a letter and stays. It stands for 'nothing new here' and is never written: take it "
-    "out after merging.",
-)
-def collapse_keeps_the_blanks(path, *, blank=0):
-    return [label for label, _ in groupby(path)]
-
-
-@mistake(
-    of=collapse,
-    hint="You only take out the blanks. A letter that lasts for three frames is written once: merge neighbors that are "
-    "equal.",
-)
-def collapse_does_not_merge(path, *, blank=0):
-    return [label for label in path if label != blank]
-
-
-@mistake(
-    of=collapse,
-    hint="Each label is written once in the whole text: a letter that comes again later is lost. Compare with "
-    "the frame "
-    "before, not with everything before.",
-)
-def collapse_writes_each_label_once(path, *, blank=0):
-    return [label for label in dict.fromkeys(path) if label != blank]
-
-
-@mistake(
-    of=collapse,
-    hint="The last run is missing. If you write a label when the next one begins, nothing comes after the last.",
-)
-def collapse_forgets_the_last_run(path, *, blank=0):
-    return [label for label, _ in list(groupby(path))[:-1] if label != blank]
-
-
-@mistake(of=collapse, hint="You take 0 for the blank whatever `blank` says. Other networks have it at the end.")
-def collapse_has_the_blank_at_zero(path, *, blank=0):
-    return collapse(path)
-
-
 @built_without("course_lib.speech_models.stacked_lengths")
 def length_after_subsampling(lengths, layers):
     """Say how many frames each sequence has left after some layers that look at several frames and skip some.
@@ -173,6 +107,72 @@ def length_after_subsampling_becomes_negative(lengths, layers):
     for kernel, stride, padding in layers:
         lengths = (lengths + 2 * padding - kernel) // stride + 1
     return lengths
+
+
+@built_without("course_lib.text.collapse", "torchaudio.functional.merge_tokens")
+def collapse(path, *, blank=0):
+    """Read what a path through the frames spells: first merge the runs of equal labels, then take out the blanks.
+
+    Args:
+        path: one label for each frame, a list of whole numbers; it may be empty.
+        blank: the label that means "nothing new here".
+
+    Returns:
+        The labels that are left, a list.
+
+    Example: with h = 1, e = 2, l = 3, o = 4, the path `[1, 1, 0, 2, 3, 0, 3, 3, 4, 0]` spells `[1, 2, 3, 3, 4]`.
+    """
+    return [label for label, _ in groupby(path) if label != blank]
+
+
+@mistake(
+    of=collapse,
+    hint="You take the blanks out before you merge. Then a blank between two equal letters can't keep them apart, and "
+    "'hello' becomes 'helo'. Merge first.",
+)
+def collapse_removes_blanks_first(path, *, blank=0):
+    return [label for label, _ in groupby(label for label in path if label != blank)]
+
+
+@mistake(
+    of=collapse,
+    hint="The blank is merged like a letter and stays. It stands for 'nothing new here' and is never written: take it "
+    "out after merging.",
+)
+def collapse_keeps_the_blanks(path, *, blank=0):
+    return [label for label, _ in groupby(path)]
+
+
+@mistake(
+    of=collapse,
+    hint="You only take out the blanks. A letter that lasts for three frames is written once: merge neighbors that are "
+    "equal.",
+)
+def collapse_does_not_merge(path, *, blank=0):
+    return [label for label in path if label != blank]
+
+
+@mistake(
+    of=collapse,
+    hint="Each label is written once in the whole text: a letter that comes again later is lost. Compare with "
+    "the frame "
+    "before, not with everything before.",
+)
+def collapse_writes_each_label_once(path, *, blank=0):
+    return [label for label in dict.fromkeys(path) if label != blank]
+
+
+@mistake(
+    of=collapse,
+    hint="The last run is missing. If you write a label when the next one begins, nothing comes after the last.",
+)
+def collapse_forgets_the_last_run(path, *, blank=0):
+    return [label for label, _ in list(groupby(path))[:-1] if label != blank]
+
+
+@mistake(of=collapse, hint="You take 0 for the blank whatever `blank` says. Other networks have it at the end.")
+def collapse_has_the_blank_at_zero(path, *, blank=0):
+    return collapse(path)
 
 
 @built_without(
@@ -303,6 +303,109 @@ def ctc_forward_ends_in_the_blank(log_probs, labels):
 )
 def ctc_forward_counts_the_first_frame_twice(log_probs, labels):
     return ctc_forward(torch.cat([log_probs[:1], log_probs]), labels)
+
+
+@built_without("course_lib.metrics.word_error_rate", "course_lib.metrics.edit_distance", "jiwer.wer")
+def word_error_rate(references, hypotheses):
+    """Say how many words went wrong, for each word that was said.
+
+    Args:
+        references: what was said: a list of texts, words separated by spaces. Some may be empty, not all.
+        hypotheses: what was understood, one text for each reference.
+
+    Returns:
+        All errors divided by all words of the references, a number. The errors of a text: the fewest words that must be
+        replaced, inserted or deleted to make the reference out of the hypothesis. The rate can exceed 1.
+
+    Example: said "turn on the light" and "ten", understood "turn the light on" and "ten": two errors (a missing "on",
+        an "on" too many) in five words, 0.4.
+    """
+    errors = sum(_errors(said.split(), heard.split()) for said, heard in zip(references, hypotheses, strict=True))
+    return errors / sum(len(said.split()) for said in references)
+
+
+def _errors(said, heard, *, replacing=1, inserting=1):
+    before = [inserting * column for column in range(len(heard) + 1)]
+    for row, word in enumerate(said, start=1):
+        now = [row]
+        for column, other in enumerate(heard, start=1):
+            replaced = before[column - 1] + (replacing if word != other else 0)
+            now.append(min(replaced, before[column] + 1, now[-1] + inserting))
+        before = now
+    return before[-1]
+
+
+@mistake(
+    of=word_error_rate,
+    hint="You divide by the words that were understood. A recognizer that babbles would look better for it: "
+    "divide by the "
+    "words that were said.",
+)
+def word_error_rate_divides_by_the_hypothesis(references, hypotheses):
+    errors = sum(_errors(said.split(), heard.split()) for said, heard in zip(references, hypotheses, strict=True))
+    return errors / max(sum(len(heard.split()) for heard in hypotheses), 1)
+
+
+@mistake(
+    of=word_error_rate,
+    hint="You averaged the rates of the texts, so one word in a short text weighs as much as many in a long "
+    "one. Add up "
+    "errors and words, and divide once.",
+)
+def word_error_rate_averages_the_texts(references, hypotheses):
+    rates = [
+        _errors(said.split(), heard.split()) / max(len(said.split()), 1)
+        for said, heard in zip(references, hypotheses, strict=True)
+    ]
+    return sum(rates) / len(rates)
+
+
+@mistake(
+    of=word_error_rate, hint="You compare characters. That is the character error rate: split the texts into words."
+)
+def word_error_rate_counts_characters(references, hypotheses):
+    errors = sum(_errors(said, heard) for said, heard in zip(references, hypotheses, strict=True))
+    return errors / sum(len(said) for said in references)
+
+
+@mistake(
+    of=word_error_rate,
+    hint="You compare word by word at the same place. One word missing at the beginning, and all that follow count as "
+    "wrong: find the best alignment, by dynamic programming.",
+)
+def word_error_rate_compares_place_by_place(references, hypotheses):
+    errors = 0
+    for said, heard in zip(references, hypotheses, strict=True):
+        said, heard = said.split(), heard.split()
+        errors += sum(a != b for a, b in zip(said, heard, strict=False)) + abs(len(said) - len(heard))
+    return errors / sum(len(said.split()) for said in references)
+
+
+@mistake(
+    of=word_error_rate,
+    hint="A replaced word counts as two errors, a deletion and an insertion. It is one.",
+)
+def word_error_rate_replaces_for_two(references, hypotheses):
+    pairs = zip(references, hypotheses, strict=True)
+    errors = sum(_errors(said.split(), heard.split(), replacing=2) for said, heard in pairs)
+    return errors / sum(len(said.split()) for said in references)
+
+
+@mistake(
+    of=word_error_rate, hint="Words that nobody said count for nothing in your rate. Each is an error: an insertion."
+)
+def word_error_rate_ignores_insertions(references, hypotheses):
+    pairs = zip(references, hypotheses, strict=True)
+    errors = sum(_errors(said.split(), heard.split(), inserting=0) for said, heard in pairs)
+    return errors / sum(len(said.split()) for said in references)
+
+
+@mistake(
+    of=word_error_rate,
+    hint="You cut the rate off at 1. Who hears four words where one was said makes more errors than there were words.",
+)
+def word_error_rate_stops_at_one(references, hypotheses):
+    return min(word_error_rate(references, hypotheses), 1.0)
 
 
 @built_without("course_lib.decoding.prefix_beam_search")
@@ -474,106 +577,3 @@ def prefix_beam_search_forgets_the_language(log_probs, *, beam_size, language=No
         return language(prefix, label) - before
 
     return prefix_beam_search(log_probs, beam_size=beam_size, language=newest if language else None)
-
-
-@built_without("course_lib.metrics.word_error_rate", "course_lib.metrics.edit_distance", "jiwer.wer")
-def word_error_rate(references, hypotheses):
-    """Say how many words went wrong, for each word that was said.
-
-    Args:
-        references: what was said: a list of texts, words separated by spaces. Some may be empty, not all.
-        hypotheses: what was understood, one text for each reference.
-
-    Returns:
-        All errors divided by all words of the references, a number. The errors of a text: the fewest words that must be
-        replaced, inserted or deleted to make the reference out of the hypothesis. The rate can exceed 1.
-
-    Example: said "turn on the light" and "ten", understood "turn the light on" and "ten": two errors (a missing "on",
-        an "on" too many) in five words, 0.4.
-    """
-    errors = sum(_errors(said.split(), heard.split()) for said, heard in zip(references, hypotheses, strict=True))
-    return errors / sum(len(said.split()) for said in references)
-
-
-def _errors(said, heard, *, replacing=1, inserting=1):
-    before = [inserting * column for column in range(len(heard) + 1)]
-    for row, word in enumerate(said, start=1):
-        now = [row]
-        for column, other in enumerate(heard, start=1):
-            replaced = before[column - 1] + (replacing if word != other else 0)
-            now.append(min(replaced, before[column] + 1, now[-1] + inserting))
-        before = now
-    return before[-1]
-
-
-@mistake(
-    of=word_error_rate,
-    hint="You divide by the words that were understood. A recognizer that babbles would look better for it: "
-    "divide by the "
-    "words that were said.",
-)
-def word_error_rate_divides_by_the_hypothesis(references, hypotheses):
-    errors = sum(_errors(said.split(), heard.split()) for said, heard in zip(references, hypotheses, strict=True))
-    return errors / max(sum(len(heard.split()) for heard in hypotheses), 1)
-
-
-@mistake(
-    of=word_error_rate,
-    hint="You averaged the rates of the texts, so one word in a short text weighs as much as many in a long "
-    "one. Add up "
-    "errors and words, and divide once.",
-)
-def word_error_rate_averages_the_texts(references, hypotheses):
-    rates = [
-        _errors(said.split(), heard.split()) / max(len(said.split()), 1)
-        for said, heard in zip(references, hypotheses, strict=True)
-    ]
-    return sum(rates) / len(rates)
-
-
-@mistake(
-    of=word_error_rate, hint="You compare characters. That is the character error rate: split the texts into words."
-)
-def word_error_rate_counts_characters(references, hypotheses):
-    errors = sum(_errors(said, heard) for said, heard in zip(references, hypotheses, strict=True))
-    return errors / sum(len(said) for said in references)
-
-
-@mistake(
-    of=word_error_rate,
-    hint="You compare word by word at the same place. One word missing at the beginning, and all that follow count as "
-    "wrong: find the best alignment, by dynamic programming.",
-)
-def word_error_rate_compares_place_by_place(references, hypotheses):
-    errors = 0
-    for said, heard in zip(references, hypotheses, strict=True):
-        said, heard = said.split(), heard.split()
-        errors += sum(a != b for a, b in zip(said, heard, strict=False)) + abs(len(said) - len(heard))
-    return errors / sum(len(said.split()) for said in references)
-
-
-@mistake(
-    of=word_error_rate,
-    hint="A replaced word counts as two errors, a deletion and an insertion. It is one.",
-)
-def word_error_rate_replaces_for_two(references, hypotheses):
-    pairs = zip(references, hypotheses, strict=True)
-    errors = sum(_errors(said.split(), heard.split(), replacing=2) for said, heard in pairs)
-    return errors / sum(len(said.split()) for said in references)
-
-
-@mistake(
-    of=word_error_rate, hint="Words that nobody said count for nothing in your rate. Each is an error: an insertion."
-)
-def word_error_rate_ignores_insertions(references, hypotheses):
-    pairs = zip(references, hypotheses, strict=True)
-    errors = sum(_errors(said.split(), heard.split(), inserting=0) for said, heard in pairs)
-    return errors / sum(len(said.split()) for said in references)
-
-
-@mistake(
-    of=word_error_rate,
-    hint="You cut the rate off at 1. Who hears four words where one was said makes more errors than there were words.",
-)
-def word_error_rate_stops_at_one(references, hypotheses):
-    return min(word_error_rate(references, hypotheses), 1.0)

@@ -4,6 +4,45 @@ import torch
 
 from course_lib.exercises import check
 
+# length_after_subsampling
+
+
+def frames(draw, *, low=20, high=400, count=7):
+    return draw.integers(count, low=low, high=high)
+
+
+@check("One layer that looks at as many frames as it moves on")
+def one_stacking_layer(length_after_subsampling, draw):
+    return [length_after_subsampling(frames(draw), [(size, size, 0)]) for size in (2, 3, 4, 5)]
+
+
+@check("Kernel, stride and padding each count")
+def kernel_stride_padding(length_after_subsampling, draw):
+    layers = [(3, 2, 1), (5, 2, 2), (11, 2, 5), (400, 160, 0), (400, 160, 200)]
+    return [length_after_subsampling(frames(draw, low=500, high=5000), [layer]) for layer in layers]
+
+
+@check("Several layers, one after the other")
+def several_layers(length_after_subsampling, draw):
+    stacks = [[(3, 2, 1), (3, 2, 1)], [(5, 3, 0), (3, 1, 1), (2, 2, 0)], [(4, 4, 0), (3, 2, 0)]]
+    return [length_after_subsampling(frames(draw), layers) for layers in stacks]
+
+
+@check("Too short for the kernel: no frame is left, never fewer")
+def too_short(length_after_subsampling, draw):
+    stacks = [[(9, 2, 0)], [(11, 3, 1)], [(7, 1, 0), (3, 1, 2)], [(13, 2, 0)]]
+    return [length_after_subsampling(frames(draw, low=1, high=6), layers) for layers in stacks]
+
+
+@check("Whole numbers come out, and the lengths are left as they were")
+def whole_numbers(length_after_subsampling, draw):
+    observed = []
+    for layers in ([(3, 2, 1)], [(4, 4, 0)], [(5, 3, 1), (3, 1, 0)]):
+        lengths = frames(draw)
+        observed += [str(length_after_subsampling(lengths, layers).dtype), lengths]
+    return observed
+
+
 # collapse
 
 
@@ -52,45 +91,6 @@ def another_blank(collapse, draw):
 @check("A path without letters, and none at all, spell nothing")
 def nothing_to_spell(collapse, draw):
     return [collapse(path) for path in ([], [0], [0, 0, 0], [0] * draw.choice([5, 6, 7]), [draw.choice([1, 2, 3])])]
-
-
-# length_after_subsampling
-
-
-def frames(draw, *, low=20, high=400, count=7):
-    return draw.integers(count, low=low, high=high)
-
-
-@check("One layer that looks at as many frames as it moves on")
-def one_stacking_layer(length_after_subsampling, draw):
-    return [length_after_subsampling(frames(draw), [(size, size, 0)]) for size in (2, 3, 4, 5)]
-
-
-@check("Kernel, stride and padding each count")
-def kernel_stride_padding(length_after_subsampling, draw):
-    layers = [(3, 2, 1), (5, 2, 2), (11, 2, 5), (400, 160, 0), (400, 160, 200)]
-    return [length_after_subsampling(frames(draw, low=500, high=5000), [layer]) for layer in layers]
-
-
-@check("Several layers, one after the other")
-def several_layers(length_after_subsampling, draw):
-    stacks = [[(3, 2, 1), (3, 2, 1)], [(5, 3, 0), (3, 1, 1), (2, 2, 0)], [(4, 4, 0), (3, 2, 0)]]
-    return [length_after_subsampling(frames(draw), layers) for layers in stacks]
-
-
-@check("Too short for the kernel: no frame is left, never fewer")
-def too_short(length_after_subsampling, draw):
-    stacks = [[(9, 2, 0)], [(11, 3, 1)], [(7, 1, 0), (3, 1, 2)], [(13, 2, 0)]]
-    return [length_after_subsampling(frames(draw, low=1, high=6), layers) for layers in stacks]
-
-
-@check("Whole numbers come out, and the lengths are left as they were")
-def whole_numbers(length_after_subsampling, draw):
-    observed = []
-    for layers in ([(3, 2, 1)], [(4, 4, 0)], [(5, 3, 1), (3, 1, 0)]):
-        lengths = frames(draw)
-        observed += [str(length_after_subsampling(lengths, layers).dtype), lengths]
-    return observed
 
 
 # ctc_forward
@@ -162,56 +162,6 @@ def gradients_of_the_logits(ctc_forward, draw):
     return observed
 
 
-# prefix_beam_search
-
-
-@check("Two frames, few enough paths to add up by hand")
-def two_frames(prefix_beam_search, draw):
-    observed = []
-    for _ in range(5):
-        blank = torch.tensor([draw.number(0.52, 0.68), draw.number(0.52, 0.68)], dtype=torch.float64)
-        observed.append(prefix_beam_search(torch.stack([blank, 1 - blank], dim=1).log(), beam_size=5))
-    return observed
-
-
-@check("All paths of a text count, if the beam is wide")
-def wide_beam(prefix_beam_search, draw):
-    return [prefix_beam_search(log_probs_of(draw, n, 4), beam_size=500) for n in (3, 4, 5, 4, 5)]
-
-
-@check("A doubled letter is found where a blank stands in between, and nowhere else")
-def doubled_in_the_beam(prefix_beam_search, draw):
-    observed = []
-    for path in ([1, 1, 0, 1], [2, 0, 2, 2], [1, 1, 1, 1], [2, 0, 0, 2], [1, 0, 1, 0]):
-        logits = draw.normal(4, 3, dtype=torch.float64)
-        logits[range(4), path] += 4
-        observed.append(prefix_beam_search(logits.log_softmax(dim=1), beam_size=100))
-    return observed
-
-
-@check("A narrow beam keeps the best beginnings and forgets the others")
-def narrow_beam(prefix_beam_search, draw):
-    return [prefix_beam_search(log_probs_of(draw, 9, 5), beam_size=size) for size in (1, 2, 3, 1, 2, 3)]
-
-
-@check("The language is asked for each letter that is written, and goes on counting")
-def with_language(prefix_beam_search, draw):
-    observed = []
-    for _ in range(5):
-        table = 1.5 * draw.normal(5, 5, dtype=torch.float64)
-
-        def language(prefix, label, table=table):
-            return float(table[prefix[-1] if prefix else 0, label])
-
-        observed.append(prefix_beam_search(log_probs_of(draw, 6, 5), beam_size=300, language=language))
-    return observed
-
-
-@check("Long sounds stay within the range of numbers")
-def long_sounds(prefix_beam_search, draw):
-    return [prefix_beam_search(4 * log_probs_of(draw, n, 4), beam_size=4) for n in (150, 300, 400)]
-
-
 # word_error_rate
 
 WORDS = ["turn", "on", "the", "light", "ten", "two"]
@@ -281,3 +231,53 @@ def empty_and_spaces(word_error_rate, draw):
         said = words(draw, draw.choice([2, 3, 4]))
         observed.append(word_error_rate([said, ""], [f"  {misheard(draw, said).replace(' ', '   ')} ", words(draw, 1)]))
     return observed
+
+
+# prefix_beam_search
+
+
+@check("Two frames, few enough paths to add up by hand")
+def two_frames(prefix_beam_search, draw):
+    observed = []
+    for _ in range(5):
+        blank = torch.tensor([draw.number(0.52, 0.68), draw.number(0.52, 0.68)], dtype=torch.float64)
+        observed.append(prefix_beam_search(torch.stack([blank, 1 - blank], dim=1).log(), beam_size=5))
+    return observed
+
+
+@check("All paths of a text count, if the beam is wide")
+def wide_beam(prefix_beam_search, draw):
+    return [prefix_beam_search(log_probs_of(draw, n, 4), beam_size=500) for n in (3, 4, 5, 4, 5)]
+
+
+@check("A doubled letter is found where a blank stands in between, and nowhere else")
+def doubled_in_the_beam(prefix_beam_search, draw):
+    observed = []
+    for path in ([1, 1, 0, 1], [2, 0, 2, 2], [1, 1, 1, 1], [2, 0, 0, 2], [1, 0, 1, 0]):
+        logits = draw.normal(4, 3, dtype=torch.float64)
+        logits[range(4), path] += 4
+        observed.append(prefix_beam_search(logits.log_softmax(dim=1), beam_size=100))
+    return observed
+
+
+@check("A narrow beam keeps the best beginnings and forgets the others")
+def narrow_beam(prefix_beam_search, draw):
+    return [prefix_beam_search(log_probs_of(draw, 9, 5), beam_size=size) for size in (1, 2, 3, 1, 2, 3)]
+
+
+@check("The language is asked for each letter that is written, and goes on counting")
+def with_language(prefix_beam_search, draw):
+    observed = []
+    for _ in range(5):
+        table = 1.5 * draw.normal(5, 5, dtype=torch.float64)
+
+        def language(prefix, label, table=table):
+            return float(table[prefix[-1] if prefix else 0, label])
+
+        observed.append(prefix_beam_search(log_probs_of(draw, 6, 5), beam_size=300, language=language))
+    return observed
+
+
+@check("Long sounds stay within the range of numbers")
+def long_sounds(prefix_beam_search, draw):
+    return [prefix_beam_search(4 * log_probs_of(draw, n, 4), beam_size=4) for n in (150, 300, 400)]

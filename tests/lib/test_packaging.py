@@ -24,7 +24,7 @@ EXTRAS = {extra: [Requirement(line) for line in lines] for extra, lines in PROJE
 EVERYTHING = DEPENDENCIES + [requirement for lines in EXTRAS.values() for requirement in lines]
 LINES = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 CONSTRAINTS = [Requirement(line) for line in LINES if line and not line.startswith("#")]
-OURS = {"course_lib", "data_scripts", "lessons", "solutions", "tests", "benchmarks"}
+OURS = {"course_lib", "data_scripts", "lessons", "solutions", "tests", "benchmarks", "checkpoints"}
 SETUP = (ROOT / "scripts" / "setup.py").read_text(encoding="utf-8")
 
 
