@@ -113,8 +113,8 @@ def said(figures: Figures, ranged: Ranged) -> list[str]:
         sentences.append(f"This copy of Speech Commands has {clips} clips.")
     if "real_time_factor" in figures:
         sentences.append(
-            f"On one thread, reading takes {figures['real_time_factor']:.4f} CPU seconds per second of sound, one "
-            f"sentence at a time, from waveform to letters. The streaming network gets "
+            f"On one thread, the noise-trained network needs {figures['real_time_factor']:.4f} CPU seconds for each "
+            f"second of sound, one sentence at a time, from waveform to letters. The streaming network gets "
             f"{figures['streaming_piece_ms']:.0f} ms at once and computes for {figures['streaming_compute_ms']:.1f} ms "
             f"(95 % of the pieces within {figures['streaming_compute_ms_p95']:.1f}); it writes a word's last letter "
             f"{figures['streaming_word_lag_ms']:.0f} ms after the word has ended (median; 95 % within "
