@@ -588,7 +588,7 @@ for axes, row in zip(panels, (0, 7, 12), strict=True):
     axes.imshow(sounds["test"][0][row].reshape(96, 40).T.cpu(), origin="lower", aspect="auto", extent=(0, 0.96, 0, 40))
     axes.bar(middles, 40 * heard[row], width=0.04, color=PALETTE["orange"], alpha=0.75, label="weight, full height: 1")
     axes.vlines(times[row], 0, 40, color=PALETTE["sky"], linestyle="--", label="the word begins, ends")
-    axes.set(title=f"{test.texts[row]}, heard: {spoken.classes[guesses[row]]}", xlabel="time (s)", ylabel="mel band")
+    axes.set(title=f"said {test.texts[row]}, heard {spoken.classes[guesses[row]]}", xlabel="time (s)", ylabel="mel band")
     axes.grid(False)
 figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 show(figure, alt="Three spectrograms with a word between dashed lines. The orange bars of the weight stand inside the "
@@ -610,8 +610,8 @@ show(figure, alt="Three spectrograms with a word between dashed lines. The orang
 class Patches(nn.Sequential):
     def __init__(self, width=32):
         convs = [nn.Conv2d(3, 16, 3, 2, 1), nn.Conv2d(16, width, 3, 2, 1), nn.Conv2d(width, width, 3, 1, 1)]
-        layers = [[conv, nn.BatchNorm2d(conv.out_channels), nn.ReLU()] for conv in convs]
-        super().__init__(*sum(layers, []), nn.Flatten(2))
+        layers = [layer for conv in convs for layer in (conv, nn.BatchNorm2d(conv.out_channels), nn.ReLU())]
+        super().__init__(*layers, nn.Flatten(2))
 
     def forward(self, images):
         return super().forward(images).mT  # (batch, 64, width)
@@ -634,8 +634,8 @@ for column, image, weights, guess in zip(panels.T, pictures["test"][0], seer.map
     image = image.permute(1, 2, 0).cpu() + 0.5
     column[0].imshow(image)
     column[0].set_title(names[guess], fontsize=10)
-    column[1].imshow(image.mean(dim=2), alpha=0.5, extent=(0, 8, 8, 0), vmin=0, vmax=1)
-    column[1].imshow(weights.reshape(8, 8), cmap="magma", alpha=0.7, interpolation="bilinear", extent=(0, 8, 8, 0))
+    column[1].imshow(image.mean(dim=2), extent=(0, 8, 8, 0), vmin=0, vmax=1)
+    column[1].imshow(weights.reshape(8, 8), cmap="magma", alpha=0.6, interpolation="bilinear", extent=(0, 8, 8, 0))
 for axes in panels.flat:
     axes.set(xticks=[], yticks=[])
 figure.suptitle("Above what it sees, below where it looks: bright is much")
@@ -643,11 +643,12 @@ show(figure, alt="Above: eight shapes among clutter, each with the name that the
      "dark, with bright spots for the weight. Most spots lie on the shape, on a part of it, and few on the clutter.")
 
 # %% [markdown]
-# Mostly at the shape, and there at a few spots: a tip, a hole, a crossing. The clutter is left aside.
+# Mostly at the shape, and there at a part of it. Now and then it lies on clutter, and the answer is right all the same.
+# What, then, does a map tell?
 #
 # ## A map that misleads
 #
-# So does the map say *why* it answers so? Back to the words. We train one more reader, as before, but its loss has a
+# Does a map say *why* it answers so? Back to the words. We train one more reader, as before, but its loss has a
 # second part: the pooling's map must lie on the *first* word, which is *turn* or *please* and says nothing about rooms.
 #
 # **Predict.** How many sentences will it still get right?
