@@ -4,6 +4,7 @@
 
 Windows and slices are the course's own drawings: the figures say nothing about patients. Data are the same for all
 seeds; the seed sets weights, order and flips. Thresholds are chosen on validation windows; each test set is asked once.
+Beside each mean stand the least and the greatest value, and the standard deviation (`_spread`).
 """
 
 import statistics
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
+from benchmarks.curves import spread
 from benchmarks.report import report
 from course_lib.batches import Batches
 from course_lib.datasets import Data, load
@@ -101,12 +103,11 @@ def segment(data: Data, slices: Data, seed: int) -> dict[str, float]:
 def main() -> None:
     data, slices = load("lung_patches"), load("lung_slices")
     runs = [{**classify(data, seed), **segment(data, slices, seed)} for seed in SEEDS]
-    figures: dict[str, float | list[float]] = {}
+    figures: dict[str, float | None] = {"seeds": len(SEEDS)}
     for name in runs[0]:
         values = [run[name] for run in runs]
-        figures[name] = round(statistics.mean(values), 4)
+        figures |= spread(name, values, digits=4)
         figures[f"{name}_spread"] = round(statistics.stdev(values), 4)
-        figures[f"{name}_by_seed"] = [round(value, 4) for value in values]
     report("medical", figures, packages=("scipy", "scikit-learn"))
 
 

@@ -26,7 +26,7 @@ from course_lib.metrics import character_error_rate, word_error_rate
 from course_lib.paths import checkout
 from course_lib.recordings import Recordings
 from course_lib.sequence_batches import SequenceBatches
-from course_lib.sound_effects import add_noise, shift_bands, spec_augment
+from course_lib.sound_effects import add_noise, spec_augment
 from course_lib.speech_models import (
     SpeechRecognizer,
     StreamingRecognizer,
@@ -68,7 +68,11 @@ class Ears:
 
 
 def augmentation(ears: Ears, noisy_share: float):
-    """What happens to each training batch of waveforms: noise for some, features, SpecAugment."""
+    """What happens to each training batch of waveforms: noise for some, features, SpecAugment.
+
+    The other throats of `shift_bands`, which help without noise, made it worse here: 8.8% instead of 7.6% of the
+    letters wrong at 5 dB, on validation voices.
+    """
 
     def augment(waveforms, lengths, targets, target_lengths, *, generator):
         features = []
@@ -81,7 +85,6 @@ def augmentation(ears: Ears, noisy_share: float):
         frames = torch.tensor([len(each) for each in features])
         masks = {"num_freq_masks": 1, "max_freq": 8, "num_time_masks": 1, "max_time": 15}
         padded = torch.nn.utils.rnn.pad_sequence(features, batch_first=True)
-        padded = shift_bands(padded, most=2, generator=generator)  # other throats
         return spec_augment(padded, lengths=frames, generator=generator, **masks), frames, targets, target_lengths
 
     return augment

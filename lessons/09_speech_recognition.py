@@ -15,7 +15,7 @@
 import math
 import time
 from collections import Counter
-from itertools import product
+from itertools import pairwise, product
 
 import matplotlib.pyplot as plt
 import torch
@@ -99,7 +99,7 @@ def length_after_subsampling(lengths, layers):
 
 # %%
 samples = torch.tensor([len(waveform) for waveform in train.waveforms()])
-needed = torch.tensor([len(text) + sum(a == b for a, b in zip(text, text[1:], strict=False)) for text in train.texts])
+needed = torch.tensor([len(text) + sum(a == b for a, b in pairwise(text)) for text in train.texts])
 for stacked in (1, 2, 4, 8, 12):
     left = length_after_subsampling(samples, [(400, 160, 0), (stacked, stacked, 0)])
     print(f"{10 * stacked:3d} ms: {(left >= needed).double().mean():.1%} have enough frames")
@@ -367,8 +367,7 @@ axes.barh(speakers, words, color=PALETTE["sky"], label="words")
 axes.barh(speakers, characters, height=0.4, color=PALETTE["blue"], label="letters")
 axes.set(title="Errors by voice, none of them heard in training", xlabel="error rate (%)", ylabel="voice")
 axes.legend()
-show(figure, alt="Bars for each validation voice. Word errors differ several-fold between voices; letter errors are far "
-     "fewer.")
+show(figure, alt="Bars for each validation voice: word errors differ several-fold; letter errors are far fewer.")
 
 # %% [markdown]
 # A word is wrong as soon as one of its letters is, so the word error rate is a multiple of the letters'. And an average

@@ -1,4 +1,4 @@
-"""Lesson 07 in JupyterLab: it runs, its players hold sound, its explorer works by keyboard, and everyone can read it."""
+"""Lesson 07 as a learner meets it: Run All, players that hold sound, an explorer with labels, no violations by axe."""
 
 import re
 
