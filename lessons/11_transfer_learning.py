@@ -425,8 +425,7 @@ show(figure, alt="Accuracy on old classes against accuracy on new ones, three po
 
 # %% [markdown]
 # Upper right is best. Of the three that move everything, one rate for all does worst on both counts: it damages what it
-# stands on, **catastrophic forgetting**. Smaller steps near the input keep more; a head that has settled first keeps
-# still more. The probe keeps all, and can't improve.
+# stands on, **catastrophic forgetting**. Smaller steps near the input keep more, a settled head still more.
 #
 # ## LoRA: learn beside it
 #
