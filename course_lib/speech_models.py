@@ -1,4 +1,4 @@
-"""Networks that hear: log-mel frames in, one row of logits per frame out, to be read by CTC."""
+"""Networks that hear: log-mel frames in; one row of logits per frame out, to be read by CTC, or one per word."""
 
 from typing import Any
 
@@ -81,6 +81,33 @@ class SpeechRecognizer(nn.Module):
         for layer, norm in zip(self.layers, self.norms, strict=True):
             hidden = norm(layer(self.dropout(hidden), lengths))  # (batch, frames, 2 * hidden_size)
         return self.head(self.dropout(hidden).mT).mT
+
+
+class KeywordLSTM(nn.Module):
+    """A bidirectional LSTM reads a word, and the mean of what it found says which of the words it was.
+
+    Stacked frames `(batch, frames, num_inputs)` and their lengths `(batch,)` to logits `(batch, num_classes)`.
+
+    Args:
+        num_classes: words, or whatever else a recording is to be told by, such as its speaker.
+        num_inputs: numbers per stacked frame.
+        hidden_size: of the LSTM in each direction.
+        dropout: the share of its inputs, and of what it found, that is switched off in training.
+    """
+
+    def __init__(
+        self, num_classes: int, *, num_inputs: int = STACKED * 40, hidden_size: int = 64, dropout: float = 0.2
+    ):
+        super().__init__()
+        self.lstm = BidirectionalLSTM(num_inputs, hidden_size)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(2 * hidden_size, num_classes)
+
+    def forward(self, stacked: Tensor, lengths: Tensor) -> Tensor:
+        outputs = self.lstm(self.dropout(stacked), lengths)  # (batch, frames, 2 * hidden_size)
+        real = torch.arange(outputs.shape[1], device=lengths.device) < lengths[:, None]
+        mean = (outputs * real[:, :, None]).sum(dim=1) / lengths[:, None]
+        return self.head(self.dropout(mean))
 
 
 class BidirectionalLSTM(nn.Module):

@@ -1,4 +1,4 @@
-"""Lesson 07 as a learner meets it: Run All, players that hold sound, the explorer by its labels, no violations by axe."""
+"""Lesson 07 as a learner meets it: Run All, players that hold sound, an explorer with labels, no violations by axe."""
 
 import re
 
