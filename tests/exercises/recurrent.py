@@ -91,6 +91,11 @@ def short_enough(clip_by_norm, draw):
         gradients = gradients_of(draw, scale=scale)
         clip_by_norm(gradients, max_norm=5.0)
         observed.append(gradients)
+    for share in (0.6, 0.9):  # of the norm that is allowed
+        gradients = gradients_of(draw, scale=1.0)
+        norm = sum(gradient.square().sum() for gradient in gradients).sqrt().item()
+        clip_by_norm(gradients, max_norm=norm / share)
+        observed.append(gradients)
     return observed
 
 

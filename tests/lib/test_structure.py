@@ -31,7 +31,7 @@ LAYERS = [
         "medical_models",
         "plots",
     ],
-    ["training", "history", "checkpoints", "transfer", "export"],
+    ["training", "history", "checkpoints", "transfer", "pretrained", "export"],
     ["exercises"],
     [
         "widgets",

@@ -117,6 +117,25 @@ def test_lora_begins_as_what_it_wraps_and_merges_into_one_layer(layer, wrap, sha
     torch.testing.assert_close(lora.merge()(inputs), lora(inputs), rtol=1e-4, atol=1e-4)
 
 
+def test_lora_computes_what_peft_computes():
+    """Numbers from peft 0.21.2, `lora.Linear` with r=2 and lora_alpha=5: outputs, gradients, merged weight."""
+    linear = nn.Linear(4, 3, dtype=torch.float64)
+    linear.weight.data = numbers([[1, -2, 0, 3], [2, 2, -1, 0], [-3, 1, 4, -1]])
+    linear.bias.data = numbers([1, -2, 0.5])
+    lora = LoRALinear(linear, rank=2, alpha=5)
+    lora.down.data, lora.up.data = numbers([[1, 0, -2, 3], [-1, 2, 1, 1]]), numbers([[2, -1], [0, 3], [1, -2]])
+    outputs = lora(numbers([[1, 2, 3, 4], [-1, 0, 2, -2]]))
+    outputs.square().sum().backward()
+    assert outputs.tolist() == [[20, 76, -25], [-63.5, 1.5, -19]]
+    assert lora.down.grad.tolist() == [[805, 150, -1235, 1760], [760, 2580, 4930, 4100]]
+    assert lora.up.grad.tolist() == [[4192.5, 682.5], [2577.5, 3807.5], [170, -1345]]
+    assert lora.merge().weight.tolist() == [[8.5, -7, -12.5, 15.5], [-5.5, 17, 6.5, 7.5], [4.5, -9, -6, 1.5]]
+
+
+def numbers(rows):
+    return torch.tensor(rows, dtype=torch.float64)
+
+
 def test_lora_refuses_a_rank_that_makes_no_sense():
     with pytest.raises(ValueError, match="from 1 to 7"):
         LoRALinear(nn.Linear(9, 7), rank=8)
