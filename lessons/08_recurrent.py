@@ -661,7 +661,7 @@ for name, network in networks.items():
     recipe = Recipe(make_adamw, budget(cpu=8, gpu=20), one_cycle(), accuracy, "accuracy")
     fit(networks[name], batches["train"], losses_fn, recipe=recipe, validation=batches["validation"])
     exams[name] = evaluate(networks[name], batches["test"], accuracy)["accuracy"]
-print("on new voices, memory is worth more than 4 points:", exams["LSTM"] - exams["bag of frames"] > 0.04)
+print("on the test, memory is worth more than 4 points:", exams["LSTM"] - exams["bag of frames"] > 0.04)
 
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(11, 5.6))
