@@ -207,7 +207,7 @@ def cost_of_reading(model: torch.nn.Module, recordings: Recordings) -> float:
 
 def lesson() -> Figures:
     """Lesson 09 from top to bottom, as `benchmarks.lesson_times` runs it, once."""
-    command = [sys.executable, "-m", "benchmarks.lesson_times", "09"]
+    command = [sys.executable, "-m", "benchmarks.lesson_times", "--once", "09"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     load_before = os.getloadavg()[0]
     said = subprocess.run(

@@ -305,8 +305,8 @@ draw_gradients(lines, title="The forget gate decides how far gradients reach", a
                "1e-11. The LSTM with bias 2 ends near 0.1, with bias 4 it stays near 1, and the GRU not far below.")
 
 # %% [markdown]
-# The name alone helps nothing: a fresh LSTM nearly halves its gradient at each step, hardly better than an RNN. With its forget
-# gate open the gradient gets through, all sixty steps. The same holds for the GRU.
+# The name alone helps little: a fresh LSTM loses more than a third of its gradient at each step, and after sixty steps
+# nothing is left, as in an RNN. With its forget gate open the gradient gets through. The same holds for the GRU.
 #
 # Does it matter? Give the network a **memory task**: it reads a row of symbols out of four, and must name the *first*
 # one at the end.
@@ -367,7 +367,8 @@ show(figure, alt="Three dots for each network and distance, one per seed. After 
 
 # %% [markdown]
 # At 30 symbols only the open gate remembers, with every seed. At 15 it depends on the seed whether the RNN does, and the
-# fresh LSTM just guesses: a gate that is half open forgets. Whoever needs a long memory starts with an open one.
+# fresh LSTM guesses, with a larger gradient: that it gets through is needed, but not all. Whoever needs a long memory
+# starts with an open gate.
 #
 # ## Sequences of different length
 #
@@ -601,7 +602,7 @@ for axes, word, example in zip(panels, pair, examples, strict=True):
 show(figure, alt=f"Log-mel pictures of the words {pair[0]} and {pair[1]}, without the silence around them.")
 
 # %% [markdown]
-# The same two sounds, a vowel and a nasal, in the opposite order. The words end up between a quarter of a second and a
+# A vowel and a nasal, in opposite orders. The words end up between a quarter of a second and a
 # whole one long: that is what padding and packing are for.
 #
 # The network: four frames at a time, an LSTM in both directions, the mean of what it found, one logit for each word.
@@ -661,7 +662,7 @@ for name, network in networks.items():
     recipe = Recipe(make_adamw, budget(cpu=8, gpu=20), one_cycle(), accuracy, "accuracy")
     fit(networks[name], batches["train"], losses_fn, recipe=recipe, validation=batches["validation"])
     exams[name] = evaluate(networks[name], batches["test"], accuracy)["accuracy"]
-print("on new voices, memory is worth more than 4 points:", exams["LSTM"] - exams["bag of frames"] > 0.04)
+print("on the test, memory is worth more than 4 points:", exams["LSTM"] - exams["bag of frames"] > 0.04)
 
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(11, 5.6))
@@ -678,7 +679,7 @@ show(figure, alt="Two confusion matrices, both with a strong diagonal; without m
 
 # %% [markdown]
 # In new voices the LSTM names 97.6% of the words, the network without memory 88.5%. That one takes “on” for “no” or
-# “one”: the same sounds. (The course's own voices speak more clearly than people do.)
+# “one”: similar sounds, in another order. (The course's own voices speak more clearly than people do.)
 #
 # ## Who is speaking?
 #

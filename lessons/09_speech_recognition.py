@@ -105,8 +105,8 @@ for stacked in (1, 2, 4, 8, 12):
     print(f"{10 * stacked:3d} ms: {(left >= needed).double().mean():.1%} have enough frames")
 
 # %% [markdown]
-# At 40 ms nearly all fit, but hardly with room to spare where somebody says "three" in a hurry. So our network reads
-# frames of 40 ms and writes *two* rows for each: one every 20 ms.
+# At 40 ms nearly all fit, but some have no room to spare. So our network reads frames of 40 ms and writes *two* rows for
+# each: one every 20 ms.
 #
 # ## The blank
 #
@@ -530,8 +530,8 @@ print(f"{len(wrong)} of {len(test)} sentences have an error; voices with most of
 
 # %% [markdown]
 # Read your errors, always: they say more than any rate. Most come from a few voices that are unlike all those heard in
-# training. Language turns what it can't believe into something that it has seen. It helps this much because a house has
-# few commands; in free speech it helps less.
+# training. Language leaves no misspelled word, though perhaps a wrong one. It helps this much because a house has few
+# commands; in free speech it helps less.
 #
 # ## Noise
 #
@@ -559,8 +559,8 @@ axes.legend()
 show(figure, alt="Two rising curves as noise grows. The network trained in silence fails; the other holds.")
 
 # %% [markdown]
-# What a network hasn't heard in training, it doesn't understand in use. Noise that is added in training costs nothing
-# but time.
+# What a network hasn't heard in training, it doesn't understand in use. (At 30 dB, with hardly any noise, you see what
+# the longer training does.)
 #
 # ## While somebody still speaks
 #

@@ -254,6 +254,7 @@ def test_a_resumed_run_keeps_its_precision(data, tmp_path):
 
 
 def test_the_progress_bar_can_be_silenced(data, monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     said = {}
     for value in ("", "1"):
         monkeypatch.setenv("TQDM_DISABLE", value)

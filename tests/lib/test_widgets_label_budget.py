@@ -41,7 +41,9 @@ def test_the_settings_change_words_and_picture():
 def test_each_mean_stands_at_its_height_and_each_bar_spans_the_seeds():
     svg = ElementTree.fromstring(draw_label_budget(RESULTS, labels=5, wanted=0.5))
     (scale,) = [float(each.get("y")) - 4 for each in svg.iter(f"{SVG}text") if each.text == "0"]
-    (top,) = [float(each.get("y")) - 4 for each in svg.iter(f"{SVG}text") if each.text == "100" and float(each.get("x")) < 60]
+    (top,) = [
+        float(each.get("y")) - 4 for each in svg.iter(f"{SVG}text") if each.text == "100" and float(each.get("x")) < 60
+    ]
     for method, curve in zip(svg.iter(f"{SVG}polyline"), RESULTS.values(), strict=True):
         shares = [(scale - float(each.split(",")[1])) / (scale - top) for each in method.get("points").split()]
         assert shares == pytest.approx([sum(values) / 2 for values in curve.values()], abs=0.002)
