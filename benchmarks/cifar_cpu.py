@@ -34,7 +34,7 @@ PLANS = {
     "dash": Plan(widths=(32, 96, 128), sizes=(32,)),
     "sprint": Plan(widths=(32, 96, 128), sizes=(24, 24, 32)),
     "run": Plan(widths=(32, 96, 128), sizes=(24,) * 5 + (28, 28, 32, 32), decay=1.5e-3, lookahead=True),
-    "marathon": Plan(widths=(64, 128, 256), sizes=(24,) * 6 + (28, 28, 32, 32), decay=2e-3, lookahead=True),
+    "marathon": Plan(widths=(64, 128, 256), sizes=(24,) * 10 + (28,) * 3 + (32,) * 3, decay=2e-3, lookahead=True),
 }
 SEEDS, GOALS, KERAS_EPOCHS = (0, 1, 2), (65, 70, 80, 86), 8
 TARGETS = {70: 3, 80: 5, 86: 16}  # percent: at most so many of the peer's epochs' worth of CPU seconds

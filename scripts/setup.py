@@ -25,7 +25,7 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "course-setup.json"  # what .venv was made from: while that stands, there is nothing to do
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
-EXTRAS = "lab,speech,test,author"
+EXTRAS = "lab,speech,deploy,test,author"
 OLDEST, NEWEST = (3, 11), (3, 14)
 NETWORK_TROUBLE = ("connect", "dns error", "timed out", "name resolution", "name or service", "unreachable",
                    "proxy", "certificate", "max retries", "failed to fetch", "error sending request")

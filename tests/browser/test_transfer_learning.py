@@ -26,9 +26,9 @@ def test_an_unanswered_lesson_runs_to_its_end(notebook):
 
 def test_the_label_budget_is_chosen_by_keyboard_and_answers_in_words(notebook, picture):
     explorer = notebook.locator.locator(".course-label-budget")
-    explorer.get_by_label("Labels per class").select_option("20")
+    explorer.get_by_role("combobox", name="Labels per class").select_option("20")
     expect(explorer.get_by_role("status")).to_contain_text("With 20 labels per class")
-    wanted = explorer.get_by_label("Accuracy wanted (%)")
+    wanted = explorer.get_by_role("spinbutton", name="Accuracy wanted (%)")
     wanted.fill("60")
     wanted.press("Enter")
     expect(explorer.get_by_role("status")).to_contain_text("for 60%")

@@ -25,6 +25,7 @@ EVERYTHING = DEPENDENCIES + [requirement for lines in EXTRAS.values() for requir
 LINES = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 CONSTRAINTS = [Requirement(line) for line in LINES if line and not line.startswith("#")]
 OURS = {"course_lib", "data_scripts", "lessons", "solutions", "tests", "benchmarks", "checkpoints"}
+INSTALLED = [extra for extra in EXTRAS if extra != "scale"]  # that one is large: who wants it asks for it
 SETUP = (ROOT / "scripts" / "setup.py").read_text(encoding="utf-8")
 
 
@@ -79,7 +80,7 @@ def test_the_doctor_supports_what_pyproject_allows():
 
 def test_set_up_knows_the_same_pythons_and_extras():
     assert f"OLDEST, NEWEST = {doctor.OLDEST_PYTHON}, {doctor.NEWEST_PYTHON}" in SETUP
-    assert f'EXTRAS = "{",".join(EXTRAS)}"' in SETUP
+    assert f'EXTRAS = "{",".join(INSTALLED)}"' in SETUP
 
 
 def test_conda_users_get_the_same_environment():
@@ -90,7 +91,7 @@ def test_conda_users_get_the_same_environment():
         f"python {PROJECT['requires-python']}",
         "pip",
     ]  # the pytorch channel has ended: torch comes from pip
-    assert from_pip == {"pip": ["--constraint constraints.txt", f"--editable .[{','.join(EXTRAS)}]"]}
+    assert from_pip == {"pip": ["--constraint constraints.txt", f"--editable .[{','.join(INSTALLED)}]"]}
 
 
 def imported_packages(path: Path) -> set[str]:
@@ -113,7 +114,7 @@ def test_what_the_code_imports_is_declared():
         for_learners = (
             folder in ("course_lib", "data_scripts", "lessons", "solutions") and "authoring" not in path.parts
         )
-        allowed = names(DEPENDENCIES + EXTRAS["lab"] + EXTRAS["speech"] if for_learners else EVERYTHING)
+        allowed = names(DEPENDENCIES + EXTRAS["lab"] + EXTRAS["speech"] + EXTRAS["deploy"] + EXTRAS["scale"] if for_learners else EVERYTHING)
         for package in imported_packages(path):
             if not {canonicalize_name(each) for each in distributions.get(package, [package])} & allowed:
                 undeclared.append(f"{path.name}: {package}")
