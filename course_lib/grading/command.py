@@ -13,8 +13,8 @@ from course_lib.errors import CourseError
 from course_lib.grading import tables
 from course_lib.grading.intake import Submission, find_submissions
 from course_lib.grading.pages import Class, class_page, student_page
-from course_lib.grading.plan import Plan, edition_of, imports_of, lessons_named_in, make_plan
-from course_lib.grading.pool import Setting, Task, Zygote, drive_all, start_zygotes
+from course_lib.grading.plan import SECONDS_PER_CHECK, Plan, edition_of, imports_of, lessons_named_in, make_plan
+from course_lib.grading.pool import Setting, Task, Zygote, checkouts, drive_all, zygotes
 from course_lib.grading.records import Run, begin, finish
 from course_lib.grading.sandbox import TIERS
 from course_lib.grading.similarity import Similarity
@@ -35,6 +35,7 @@ class Options:
         jobs: how many workers at a time.
         isolation: the tier to use at most; None for the best.
         require_isolation: refuse anything below the best tier.
+        seconds: the time limit of each check.
     """
 
     submissions: list[Path]
@@ -44,6 +45,7 @@ class Options:
     jobs: int = 0
     isolation: str | None = None
     require_isolation: bool = False
+    seconds: float = SECONDS_PER_CHECK
 
 
 def grade_class(options: Options) -> int:
@@ -59,16 +61,11 @@ def grade_class(options: Options) -> int:
     submissions = find_submissions(options.submissions)
     draft = make_plan(_lessons(options, weights, submissions), seed=0)
     run = begin(options.out, edition=edition_of(draft), lessons=list(draft.lessons))
-    plan = Plan(draft.lessons, run.seed)
+    plan = Plan(draft.lessons, run.seed, options.seconds)
     setting = _setting(options, plan)
-    zygotes: list[Zygote] = []
-    try:
-        zygotes = start_zygotes(setting, options.jobs or os.cpu_count() or 1)
+    with zygotes(setting, options.jobs or os.cpu_count() or 1) as workers:
         _announce(setting, submissions, plan, run)
-        keys = _grade_all(submissions, plan, run, zygotes)
-    finally:
-        for zygote in zygotes:
-            zygote.close()
+        keys = _grade_all(submissions, plan, run, workers)
     _write_everything(options.out, keys, run, plan, weights, setting.tier)
     print(
         f"Graded {len(keys)} submissions in {time.monotonic() - started:.0f} s. Begin with {options.out / 'class.html'}"
@@ -89,7 +86,8 @@ def _setting(options: Options, plan: Plan) -> Setting:
     tiers = order[order.index(options.isolation) :] if options.isolation else order
     if options.require_isolation:
         tiers = order[:1]
-    hidden = [checkout() / "solutions", *(path.resolve() for path in options.submissions), options.out.resolve()]
+    hidden = [folder / "solutions" for folder in (checkout(), *checkouts())]
+    hidden += [*(path.resolve() for path in options.submissions), options.out.resolve()]
     return Setting(imports_of(plan), hidden, tiers)
 
 
@@ -102,7 +100,7 @@ def _announce(setting: Setting, submissions: list[Submission], plan: Plan, run: 
         print(f"Not reached: {'; '.join(setting.why_not)}", file=sys.stderr)
 
 
-def _grade_all(submissions: list[Submission], plan: Plan, run: Run, zygotes: list[Zygote]) -> list[str]:
+def _grade_all(submissions: list[Submission], plan: Plan, run: Run, workers: list[Zygote]) -> list[str]:
     """Grade who has no record yet; returns everybody's key, in order."""
     edition = edition_of(plan)
     keys = [record_key(submission, edition) for submission in submissions]
@@ -119,7 +117,7 @@ def _grade_all(submissions: list[Submission], plan: Plan, run: Run, zygotes: lis
             run.keep(record)
             bar.update()
 
-        drive_all(tasks(), zygotes, keep)
+        drive_all(tasks(), workers, keep)
     return keys
 
 

@@ -15,20 +15,25 @@ from course_lib.exercises.stubs import stub_sources
 from course_lib.paths import Lesson, lessons
 
 SECONDS_PER_CHECK = 5.0
-SECONDS_PER_WORKER = 25.0
-MORE_TIME = 4  # times as much for an answer that the machine, not the answer, was too slow for
+MORE_TIME = 3  # times as much for an answer that the machine, not the answer, was too slow for
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One run's lessons and seed."""
+    """One run's lessons, its seed, and the time limit of a check in seconds."""
 
     lessons: dict[str, LessonExercises]
     seed: int = field(repr=False)
+    seconds: float = SECONDS_PER_CHECK
+
+    @property
+    def deadline(self) -> float:
+        """Seconds until a worker is ended, whatever it does; the first check that is over time is its last."""
+        return 3 * self.seconds + 5
 
     def read_request(self, filename: str) -> dict[str, Any]:
         """What the worker is told that reads a file."""
-        return {"kind": "read", "filename": filename, "names": list(all_exercises()), "deadline": SECONDS_PER_WORKER}
+        return {"kind": "read", "filename": filename, "names": list(all_exercises()), "deadline": self.deadline}
 
     def run_request(
         self, exercise: Exercise, cells: list, mentions: set[str], *, patience: float = 1
@@ -52,8 +57,8 @@ class Plan:
             "lent": {name: _reference(lesson.lesson.solutions, name) for name in self.lent(exercise, mentions)},
             "shortcuts": list(exercise.shortcuts),
             "seed": self.seed,
-            "seconds": SECONDS_PER_CHECK * patience,
-            "deadline": SECONDS_PER_WORKER * patience,
+            "seconds": self.seconds * patience,
+            "deadline": self.deadline * patience,
         }
 
     def lent(self, exercise: Exercise, mentions: set[str]) -> list[str]:
@@ -89,7 +94,7 @@ def all_exercises() -> dict[str, str]:
     return {name: lesson.name for lesson in lessons() for name in stub_sources(lesson)}
 
 
-def make_plan(keys: list[str], *, seed: int) -> Plan:
+def make_plan(keys: list[str], *, seed: int, seconds: float = SECONDS_PER_CHECK) -> Plan:
     """The plan for these lessons.
 
     Raises:
@@ -101,7 +106,7 @@ def make_plan(keys: list[str], *, seed: int) -> Plan:
         if not lesson.exercises:
             raise CourseError(f"Lesson {lesson.lesson.stem} has no exercises: there is nothing to grade.")
         found[lesson.lesson.name] = lesson
-    return Plan(found, seed)
+    return Plan(found, seed, seconds)
 
 
 def lessons_named_in(filenames: list[str]) -> list[str]:

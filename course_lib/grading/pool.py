@@ -1,14 +1,15 @@
 """The trusted side of the workers: starts zygotes, as isolated as the platform allows, and asks them."""
 
+import contextlib
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from course_lib.grading.frames import receive, send
 from course_lib.grading.sandbox import TIERS
 from course_lib.paths import checkout
 
-START = 120.0  # seconds until a zygote must have imported torch, on a busy machine
+START = 900.0  # seconds until torch must be imported; a busy machine takes long
 GRACE = 30.0  # seconds beyond a request's own deadline
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -71,10 +72,16 @@ class Setting:
     why_not: list[str] = field(default_factory=list)
 
 
+def checkouts() -> list[Path]:
+    """Every folder that this Python would import a course from; another checkout holds solutions as well."""
+    found = [Path(each).resolve() for each in [*sys.path, Path(course_lib.__file__).parents[1]] if each]
+    return [path for path in found if (path / "course_lib").is_dir() or (path / "solutions").is_dir()]
+
+
 def visible_paths() -> list[Path]:
     """What a worker needs to see of this machine: Python, its packages, the system's libraries, and course_lib."""
     course = Path(course_lib.__file__).resolve().parent
-    inside = (checkout(), course.parent)
+    inside = {checkout(), *checkouts()}
     candidates = [sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path]
     candidates += ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/sys/devices/system/cpu"]
     found: list[Path] = [course]
@@ -86,12 +93,56 @@ def visible_paths() -> list[Path]:
     return [*found, *links]
 
 
+class Mother:
+    """The process that imports, and from which all zygotes are forked."""
+
+    def __init__(self, imports: list[str]):
+        self._imports = imports
+        self._process: subprocess.Popen | None = None
+
+    def fork(self) -> socket.socket:
+        """A channel to a new zygote.
+
+        Raises:
+            OSError: the mother can't be started.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self._start()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self._control, [b"!"], [theirs.fileno()])
+        return ours
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._control.close()
+            self._process.kill()
+            self._process.wait()
+
+    def _start(self) -> None:
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-s", "-P", "-m", "course_lib.grading.zygote", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env=_environment(),
+            )
+        self._control.settimeout(START)
+        send(self._control, {"imports": self._imports})
+        receive(self._control)
+
+
 class Zygote:
     """One process from which workers are forked; it serves one request at a time."""
 
-    def __init__(self, setting: Setting, slot: int):
-        self.slot, self._setting = slot, setting
-        self._process: subprocess.Popen | None = None
+    def __init__(self, setting: Setting, slot: int, mother: "Mother"):
+        self.slot, self._setting, self._mother = slot, setting, mother
+        self._process: int | None = None
         self._room = tempfile.TemporaryDirectory(prefix="course-room-")
         self._until = 0.0
         self._start()
@@ -134,8 +185,8 @@ class Zygote:
         """End the process and all that it has started."""
         if self._process is not None:
             self._channel.close()
-            self._process.kill()
-            self._process.wait()
+            with contextlib.suppress(OSError):
+                os.kill(self._process, signal.SIGKILL)
             self._process = None
 
     def close(self) -> None:
@@ -156,34 +207,22 @@ class Zygote:
         )
 
     def _try(self, tier: str) -> str:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-s", "-P", "-m", "course_lib.grading.zygote", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                env=_environment(),
-            )
-        self._channel = ours
-        ours.settimeout(START)
+        orders = {
+            "tier": tier,
+            "slot": self.slot,
+            "readable": [str(path) for path in visible_paths()],
+            "hidden": [str(path) for path in self._setting.hidden],
+            "room": self._room.name,
+        }
         try:
-            orders = {
-                "tier": tier,
-                "slot": self.slot,
-                "imports": self._setting.imports,
-                "readable": [str(path) for path in visible_paths()],
-                "hidden": [str(path) for path in self._setting.hidden],
-                "room": self._room.name,
-            }
-            send(ours, orders)
-            hello, _ = receive(ours)
+            self._channel = self._mother.fork()
+            self._channel.settimeout(START)
+            send(self._channel, orders)
+            hello, _ = receive(self._channel)
         except (OSError, ValueError) as error:
             hello = {"error": f"the zygote did not start ({error})"}
-        if "error" in hello:
-            self.end()
+        if "error" not in hello:
+            self._process = hello["process"]
         return hello.get("error", "")
 
 
@@ -205,11 +244,18 @@ def _environment() -> dict[str, str]:
     }
 
 
-def start_zygotes(setting: Setting, count: int) -> list[Zygote]:
+@contextlib.contextmanager
+def zygotes(setting: Setting, count: int) -> Iterator[list[Zygote]]:
     """This many zygotes; the first one finds out which tier there is, and the others follow."""
-    first = Zygote(setting, 0)
-    with ThreadPoolExecutor() as threads:
-        return [first, *threads.map(lambda slot: Zygote(setting, slot), range(1, count))]
+    mother, started = Mother(setting.imports), []
+    try:
+        for slot in range(count):
+            started.append(Zygote(setting, slot, mother))
+        yield started
+    finally:
+        for zygote in started:
+            zygote.close()
+        mother.close()
 
 
 def drive(task: Task, zygote: Zygote) -> Any:
@@ -223,12 +269,12 @@ def drive(task: Task, zygote: Zygote) -> Any:
         return end.value
 
 
-def drive_all(tasks: Iterable[Task], zygotes: list[Zygote], done: Callable[[Any], None]) -> None:
+def drive_all(tasks: Iterable[Task], workers: list[Zygote], done: Callable[[Any], None]) -> None:
     """Run many tasks, as many side by side as there are zygotes, and pass on what each one returns.
 
     Args:
         tasks: are begun one after the other, when a zygote is free; so they may be without end.
-        zygotes: at least one.
+        workers: the zygotes, at least one.
         done: is called with what a task returned.
     """
     waiting, running = iter(tasks), {}
@@ -243,7 +289,7 @@ def drive_all(tasks: Iterable[Task], zygotes: list[Zygote], done: Callable[[Any]
         running[zygote] = task
         return True
 
-    free = list(zygotes)
+    free = list(workers)
     while True:
         while free and (task := next(waiting, None)) is not None:
             zygote = free.pop()

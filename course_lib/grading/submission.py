@@ -10,7 +10,7 @@ from course_lib.exercises.registry import Exercise
 from course_lib.exercises.verdict import Outcome, Verdict
 from course_lib.grading.intake import Submission, Unreadable
 from course_lib.grading.packing import MAX_HEADER, BadAnswer, read_header, text
-from course_lib.grading.plan import MORE_TIME, SECONDS_PER_CHECK, Plan, all_exercises
+from course_lib.grading.plan import MORE_TIME, Plan, all_exercises
 from course_lib.grading.pool import Reply, Request
 from course_lib.grading.verdicts import Graded, verdict_of
 
@@ -30,7 +30,7 @@ def grade(submission: Submission, plan: Plan, edition: str) -> Steps:
         "problems": list(submission.problems),
         "lessons": {},
     }
-    files = yield from _read_all(submission, record["problems"])
+    files = yield from _read_all(submission, plan, record["problems"])
     for name, lesson in plan.lessons.items():
         chosen = _choose(files, name)
         if chosen is None:
@@ -55,7 +55,7 @@ def record_key(submission: Submission, edition: str) -> str:
     return digest.hexdigest()[:32]
 
 
-def _read_all(submission: Submission, problems: list[str]) -> Steps:
+def _read_all(submission: Submission, plan: Plan, problems: list[str]) -> Steps:
     files = []
     for source in submission.sources:
         try:
@@ -63,8 +63,7 @@ def _read_all(submission: Submission, problems: list[str]) -> Steps:
         except Unreadable as error:
             problems.append(str(error))
             continue
-        header = {"kind": "read", "filename": source.name, "names": list(all_exercises()), "deadline": 25.0}
-        reply = yield Request(header, blob)
+        reply = yield Request(plan.read_request(source.name), blob)
         try:
             files.append({"name": source.name, **_what_was_read(reply, source.name)})
         except BadAnswer as error:
@@ -114,17 +113,17 @@ def _run(exercise: Exercise, file: dict[str, Any], plan: Plan, patience: float) 
     request = plan.run_request(exercise, file["cells"], mentions, patience=patience)
     reply = yield Request(request)
     graded = verdict_of(exercise, reply, seed=plan.seed, quiet=bool(request["lent"]))
-    if patience == 1 and _was_kept_waiting(graded, reply):
+    if patience == 1 and _was_kept_waiting(graded, reply, plan.seconds):
         graded = yield from _run(exercise, file, plan, MORE_TIME)
     return graded
 
 
-def _was_kept_waiting(graded: Graded, reply: Reply) -> bool:
+def _was_kept_waiting(graded: Graded, reply: Reply, seconds: float) -> bool:
     """Whether the machine may be to blame: time ran out, but little was computed; or the zygote itself died."""
     if reply.end == "died":
         return True
     out_of_time = reply.end == "time" or any("did not end within" in each.problem for each in graded.verdict.outcomes)
-    return out_of_time and reply.cpu_seconds < BUSY * min(reply.seconds, SECONDS_PER_CHECK)
+    return out_of_time and reply.cpu_seconds < BUSY * min(reply.seconds, seconds)
 
 
 def entry_of(verdict: Verdict, remarks: list[str], found: dict[str, Any] | None) -> dict[str, Any]:

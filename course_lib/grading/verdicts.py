@@ -1,17 +1,22 @@
 """From what a worker said to a verdict: checked, judged and explained where no learner's code ever runs."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from course_lib.errors import CourseError
+from course_lib.exercises.declare import Check
 from course_lib.exercises.diagnosis import known_observation
 from course_lib.exercises.observations import OutOfTime, Raised
 from course_lib.exercises.registry import Exercise
-from course_lib.exercises.scenario import MAX_CALLS, MAX_PRINTED, Run
+from course_lib.exercises.scenario import MAX_CALLS, MAX_PRINTED, Run, run_scenario, told
+from course_lib.exercises.timelimit import TimeIsUp, time_limit
 from course_lib.exercises.verdict import Outcome, Verdict, judge_runs, signature_problem
 from course_lib.grading.packing import BadAnswer, Unpacker, read_header, strange_numbers, text
 from course_lib.grading.pool import Reply
 from course_lib.grading.signatures import stand_in
 
+SECONDS_TO_TELL = 5.0
 MAX_LEAVES = 64  # times as many parts as the reference showed
 WHY_NOT = {
     "time": "Your code did not end within {seconds:.0f} s, and was ended. Is there a loop that never stops?",
@@ -56,6 +61,9 @@ def verdict_of(exercise: Exercise, reply: Reply, *, seed: int, quiet: bool) -> G
         return _quiet(verdict) if quiet else Graded(verdict, remarks)
     except BadAnswer as error:
         return Graded(_without_checks(exercise, f"The worker's answer can't be used: {error}."), [])
+    except Exception as error:  # a judge that fails must not stop the class
+        remark = f"The checks of {exercise.name} failed on this answer ({type(error).__name__}): please report it."
+        return Graded(_without_checks(exercise, "The checks could not judge this answer."), [remark])
 
 
 def _split(said: bytes) -> tuple[dict[str, Any], bytes]:
@@ -93,13 +101,24 @@ def _judge(exercise: Exercise, header: dict[str, Any], blob: bytes, seed: int) -
     note = signature_problem(exercise, stand_in(header.get("signature")))
     if note:
         return _without_checks(exercise, note)
-    runs = _runs(exercise, header, blob)
-    _refuse_what_no_judge_should_meet(exercise, runs, seed)
-    verdict = judge_runs(exercise, runs, seed=seed)
+    verdict = judge_claims(exercise, _runs(exercise, header, blob), seed=seed)
     shortcut = header.get("shortcut")
     if verdict.state == "right" and shortcut is not None:
         verdict.shortcut = shortcut if shortcut in exercise.shortcuts else "a function that was not to be called"
     return verdict
+
+
+def judge_claims(exercise: Exercise, runs: dict[str, Run], *, seed: int) -> Verdict:
+    """Judge observations that a worker claims to have made; they may be anything, as long as they are plain data.
+
+    Args:
+        exercise: the exercise.
+        runs: by the check's name, as `run_scenario(..., raw=True)` gives them; they are changed in place.
+        seed: the one that was asked for.
+    """
+    _tell(exercise, runs, seed)
+    _refuse_what_no_judge_should_meet(exercise, runs, seed)
+    return judge_runs(exercise, runs, seed=seed)
 
 
 def _runs(exercise: Exercise, header: dict[str, Any], blob: bytes) -> dict[str, Run]:
@@ -112,6 +131,35 @@ def _runs(exercise: Exercise, header: dict[str, Any], blob: bytes) -> dict[str, 
         runs[entry["check"]] = Run(observation, calls, printed=text(entry.get("printed"), MAX_PRINTED))
     unpacker.finish()
     return runs
+
+
+def _tell(exercise: Exercise, runs: dict[str, Run], seed: int) -> None:
+    """Where a check tells what an answer shows, it is told here: from what we ask, and what the worker answered."""
+    for check in exercise.checks:
+        run = runs.get(check.name)
+        if check.tell is None or run is None or isinstance(run.observation, Raised | OutOfTime):
+            continue
+        try:
+            answers = [answered for _, answered in run.observation]
+            asked = _asked(exercise, check, seed)
+            if _size(answers) > MAX_LEAVES * (_size(asked) + 16):
+                raise ValueError("far larger than the answer that was asked for")
+            with time_limit(SECONDS_TO_TELL):
+                run.observation = told(check, zip(asked, answers, strict=True))
+        except (Exception, TimeIsUp) as error:  # whatever a worker made up
+            run.observation = Raised(type(error).__name__, "the answer has not the structure that was asked for")
+
+
+@lru_cache(maxsize=1024)
+def _asked_with(check: Check, implementation: Any, seed: int) -> list[Any]:
+    pairs = run_scenario(check, implementation, siblings={}, seed=seed, seconds=30.0, raw=True).observation
+    return [asked for asked, _ in pairs]
+
+
+def _asked(exercise: Exercise, check: Check, seed: int) -> list[Any]:
+    if check.parameters[2:]:
+        raise CourseError(f"{check.name} tells what it saw, so it can't ask for other exercises.")
+    return _asked_with(check, exercise.reference, seed)
 
 
 def _refuse_what_no_judge_should_meet(exercise: Exercise, runs: dict[str, Run], seed: int) -> None:

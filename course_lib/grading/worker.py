@@ -191,7 +191,9 @@ def _timed_out(runs: list[dict[str, Any]]) -> bool:
 
 
 def _scenario(check: Check, implementation: Any, lent: dict[str, Any], request: dict[str, Any]) -> Run:
-    return run_scenario(check, implementation, siblings=lent, seed=request["seed"], seconds=request["seconds"])
+    return run_scenario(
+        check, implementation, siblings=lent, seed=request["seed"], seconds=request["seconds"], raw=True
+    )
 
 
 def _shortcut(checks: list[Check], implementation: Any, lent: dict[str, Any], request: dict[str, Any]) -> str | None:

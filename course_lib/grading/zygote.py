@@ -1,6 +1,7 @@
 """A process that has imported everything and run nothing: every worker is forked from it, afresh for each exercise.
 
-It never reads a request itself, so that no worker can find another one's in its memory.
+One mother imports; the zygotes are forked from her, and each one puts up its own walls. A zygote never reads a request
+itself, so that no worker can find another one's in its memory.
 """
 
 import contextlib
@@ -27,25 +28,43 @@ PAGE = resource.getpagesize()
 
 
 def main() -> None:
-    """Import, put up the walls, and fork a worker for each request until the trusted process hangs up."""
-    channel = socket.socket(fileno=int(sys.argv[1]))
-    orders, _ = receive(channel)
-    for name in orders["imports"]:
+    """For the mother: import, then fork a zygote for each channel that the trusted process hands over."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    orders, _ = receive(control)
+    for name in [*orders["imports"], "course_lib.grading.worker"]:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
-    importlib.import_module("course_lib.grading.worker")
-    try:
-        _put_up_walls(orders)
-    except (sandbox.NoIsolation, OSError) as error:
-        send(channel, {"error": str(error)})
-        return
-    send(channel, {"tier": orders["tier"]})
-    while _asked(channel):
-        watcher = os.fork()
-        if watcher == 0:
-            _watch(channel, orders["tier"], orders["slot"])
-        if os.waitpid(watcher, 0)[1]:
+    send(control, {"ready": True})
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a zygote ended
+    while True:
+        data, handles, _, _ = socket.recv_fds(control, 1, 1)
+        if not data:
             return
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            control.close()
+            _serve(socket.socket(fileno=handles[0]))
+        os.close(handles[0])
+
+
+def _serve(channel: socket.socket) -> None:
+    """For a zygote: put up the walls, and fork a worker for each request until the other side hangs up."""
+    try:
+        orders, _ = receive(channel)
+        try:
+            _put_up_walls(orders)
+        except (sandbox.NoIsolation, OSError) as error:
+            send(channel, {"error": str(error)})
+            return
+        send(channel, {"tier": orders["tier"], "process": os.getpid()})
+        while _asked(channel):
+            watcher = os.fork()
+            if watcher == 0:
+                _watch(channel, orders["tier"], orders["slot"])
+            if os.waitpid(watcher, 0)[1]:
+                return
+    finally:
+        os._exit(0)
 
 
 def _put_up_walls(orders: dict[str, Any]) -> None:
