@@ -114,7 +114,11 @@ def test_what_the_code_imports_is_declared():
         for_learners = (
             folder in ("course_lib", "data_scripts", "lessons", "solutions") and "authoring" not in path.parts
         )
-        allowed = names(DEPENDENCIES + EXTRAS["lab"] + EXTRAS["speech"] + EXTRAS["deploy"] + EXTRAS["scale"] if for_learners else EVERYTHING)
+        allowed = names(
+            DEPENDENCIES + EXTRAS["lab"] + EXTRAS["speech"] + EXTRAS["deploy"] + EXTRAS["scale"]
+            if for_learners
+            else EVERYTHING
+        )
         for package in imported_packages(path):
             if not {canonicalize_name(each) for each in distributions.get(package, [package])} & allowed:
                 undeclared.append(f"{path.name}: {package}")
