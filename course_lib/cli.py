@@ -83,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
 
     build = command("build", _build, "for authors: make notebooks from lessons")
     build.add_argument("lessons", nargs="*", help="names or numbers; all where none is given")
+    build.add_argument(
+        "--keep-outputs", action="store_true", help="run nothing: only prose or the builder has changed since"
+    )
     importing = command("import", _import, "for authors: bring an edited notebook back into its lesson")
     importing.add_argument("notebook", help="the notebook's path")
     new = command("new", _new, "for authors: write the skeleton of a lesson or an exercise")
@@ -153,7 +156,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _build(options: argparse.Namespace) -> int:
     from course_lib.authoring.build import build
 
-    return build(options.lessons)
+    return build(options.lessons, keep_outputs=options.keep_outputs)
 
 
 def _import(options: argparse.Namespace) -> int:
