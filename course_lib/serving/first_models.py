@@ -1,4 +1,4 @@
-"""The models that `course serve` starts with: kept ones, or first ones, trained in a minute on the course's own data."""
+"""The models that `course serve` starts with: kept ones, or first ones, trained on the course's own data."""
 
 from collections.abc import Callable
 from functools import partial
