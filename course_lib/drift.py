@@ -74,21 +74,24 @@ def distances(reference: Tensor, live: Tensor) -> Tensor:
     return (shares[0] - shares[1]).abs().amax(dim=1)
 
 
-def drift_score(reference: Tensor, live: Tensor) -> float:
-    """One number for how much has changed: the largest distance of all statistics, in units that chance gives it.
+def drift_score(reference: Tensor, live: Tensor) -> Tensor:
+    """How much each statistic has changed: its distance, in units that chance gives it.
 
-    With inputs of the old kind it stays about 1, however many there are; compare it with `alarm_level`.
+    With inputs of the old kind a score is about 1, however many there are; compare the largest with `alarm_level`.
 
     Args:
         reference: statistics of inputs that the model knows, shape `(n, statistics)`.
         live: statistics of the latest inputs, shape `(m, statistics)`.
+
+    Returns:
+        At least 0, shape `(statistics,)`.
     """
     n, m = len(reference), len(live)
-    return float(distances(reference, live).max()) * (n * m / (n + m)) ** 0.5
+    return distances(reference, live) * (n * m / (n + m)) ** 0.5
 
 
 def alarm_level(num_statistics: int, *, false_alarms: float = 0.01) -> float:
-    """The drift score that inputs of the old kind exceed in at most this share of cases.
+    """The score that the largest of several scores of inputs of the old kind exceeds in at most this share of cases.
 
     Each statistic gets an equal part of the allowed share (Bonferroni), so they may depend on each other; and the limit
     of Kolmogorov's distribution for many examples is on the safe side for few.
@@ -101,11 +104,10 @@ def alarm_level(num_statistics: int, *, false_alarms: float = 0.01) -> float:
 
 
 class Judgement(NamedTuple):
-    """What a window of inputs looked like: score, alarm, and the distance of each statistic, `(statistics,)`."""
+    """What a window of inputs looked like: whether it raises the alarm, and the score of each statistic."""
 
-    score: float
     alarm: bool
-    distances: Tensor
+    scores: Tensor
 
 
 class DriftWatch:
@@ -131,5 +133,5 @@ class DriftWatch:
         self.rows.extend(statistics)
         while len(self.rows) >= self.window:
             live = torch.stack([self.rows.popleft() for _ in range(self.window)])
-            score = drift_score(self.reference, live)
-            self.latest = Judgement(score, score > self.level, distances(self.reference, live))
+            scores = drift_score(self.reference, live)
+            self.latest = Judgement(bool(scores.max() > self.level), scores)

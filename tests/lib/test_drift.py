@@ -51,7 +51,7 @@ def test_without_drift_alarms_are_as_rare_as_promised(false_alarms, generator):
     level, trials = alarm_level(5, false_alarms=false_alarms), 2000
     alarms = 0
     for _ in range(trials):
-        alarms += drift_score(correlated(300, generator), correlated(50, generator)) > level
+        alarms += int(drift_score(correlated(300, generator), correlated(50, generator)).max() > level)
     assert alarms / trials <= false_alarms + 6 * (false_alarms * (1 - false_alarms) / trials) ** 0.5
     assert alarms > 0.1 * false_alarms * trials  # nor is it deaf
 
@@ -63,7 +63,7 @@ def test_an_image_that_gets_dark_raises_the_alarm(generator):
     watch.observe(image_statistics(live[:50]))
     assert not watch.latest.alarm
     watch.observe(image_statistics(0.4 * live[50:]))
-    assert watch.latest.alarm and watch.latest.distances[0] == 1  # brightness
+    assert watch.latest.alarm and watch.latest.scores[0] > 5  # brightness
 
 
 def test_a_window_is_judged_once_it_is_full(generator):
