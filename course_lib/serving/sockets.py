@@ -129,9 +129,9 @@ class Conversation:
             raise Abuse("unauthorized", 'This service asks for a token: {"type": "start", "token": "...", ...}.')
         if message.get("sample_rate") != SAMPLE_RATE or isinstance(message["sample_rate"], bool):
             raise Abuse("sample_rate", f'"sample_rate" must be {SAMPLE_RATE}: resample before you send.')
-        version = message.get("version")
-        if version is not None and version not in self.service.models["speech"].versions:
-            raise Abuse("unknown_version", f"Versions: {', '.join(self.service.models['speech'].versions)}.")
+        version, versions = message.get("version"), list(self.service.models["speech"].versions)
+        if version is not None and version not in versions:
+            raise Abuse("unknown_version", f"Versions: {', '.join(versions)}.")
         return version
 
     def _has_token(self, message: dict[str, Any], token: str) -> bool:
