@@ -368,8 +368,8 @@ axes.barh(speakers, words, color=PALETTE["sky"], label="words")
 axes.barh(speakers, characters, height=0.4, color=PALETTE["blue"], label="letters")
 axes.set(title="Errors by voice, none of them heard in training", xlabel="error rate (%)", ylabel="voice")
 axes.legend()
-show(figure, alt=f"Bars for each validation voice. Words wrong: from {words[0]:.0f}% ({speakers[0]}) to {words[-1]:.0f}% "
-     f"({speakers[-1]}). Letters wrong: from {min(characters):.1f}% to {max(characters):.1f}%.")
+show(figure, alt=f"Bars for each validation voice. Words wrong: {words[0]:.0f}% ({speakers[0]}) to {words[-1]:.0f}% "
+     f"({speakers[-1]}). Letters wrong: {min(characters):.1f}% to {max(characters):.1f}%.")
 
 # %% [markdown]
 # A word is wrong as soon as one of its letters is, so the word error rate is a multiple of the letters'. And an average
