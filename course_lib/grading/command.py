@@ -14,11 +14,12 @@ from course_lib.grading import tables
 from course_lib.grading.intake import Submission, find_submissions
 from course_lib.grading.pages import Class, class_page, student_page
 from course_lib.grading.plan import SECONDS_PER_CHECK, Plan, edition_of, imports_of, lessons_named_in, make_plan
-from course_lib.grading.pool import Setting, Task, Zygote, checkouts, drive_all, zygotes
+from course_lib.grading.pool import Setting, Task, Zygote, drive_all, zygotes
 from course_lib.grading.records import Run, begin, finish
 from course_lib.grading.sandbox import TIERS
 from course_lib.grading.similarity import Similarity
 from course_lib.grading.submission import grade, record_key
+from course_lib.grading.surroundings import checkouts
 from course_lib.grading.weights import Weights, read_weights
 from course_lib.paths import checkout, lessons, write_atomically
 

@@ -14,15 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import course_lib
 from course_lib.errors import CourseError
 from course_lib.grading.frames import receive, send
 from course_lib.grading.sandbox import TIERS
-from course_lib.paths import checkout
+from course_lib.grading.surroundings import environment, visible_paths
 
 START = 900.0  # seconds until torch must be imported; a busy machine takes long
 GRACE = 30.0  # seconds beyond a request's own deadline
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -72,27 +70,6 @@ class Setting:
     why_not: list[str] = field(default_factory=list)
 
 
-def checkouts() -> list[Path]:
-    """Every folder that this Python would import a course from; another checkout holds solutions as well."""
-    found = [Path(each).resolve() for each in [*sys.path, Path(course_lib.__file__).parents[1]] if each]
-    return [path for path in found if (path / "course_lib").is_dir() or (path / "solutions").is_dir()]
-
-
-def visible_paths() -> list[Path]:
-    """What a worker needs to see of this machine: Python, its packages, the system's libraries, and course_lib."""
-    course = Path(course_lib.__file__).resolve().parent
-    inside = {checkout(), *checkouts()}
-    candidates = [sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path]
-    candidates += ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/sys/devices/system/cpu"]
-    found: list[Path] = [course]
-    for path in sorted({Path(each).resolve() for each in candidates if each}):
-        holds_the_course = any(folder == path or path in folder.parents for folder in inside)
-        if path.exists() and not holds_the_course and not any(seen in (path, *path.parents) for seen in found):
-            found.append(path)
-    links = [Path(each) for each in ("/bin", "/lib", "/lib64") if Path(each).is_symlink()]
-    return [*found, *links]
-
-
 class Mother:
     """The process that imports, and from which all zygotes are forked."""
 
@@ -130,7 +107,7 @@ class Mother:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
-                env=_environment(),
+                env=environment(),
             )
         self._control.settimeout(START)
         send(self._control, {"imports": self._imports})
@@ -224,24 +201,6 @@ class Zygote:
         if "error" not in hello:
             self._process = hello["process"]
         return hello.get("error", "")
-
-
-def _environment() -> dict[str, str]:
-    """Nothing of the instructor's, but where Python finds the course and matplotlib its fonts."""
-    kept = {name: os.environ[name] for name in ("HOME", "SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
-    course = Path(course_lib.__file__).resolve().parents[1]
-    return {
-        **kept,
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": str(course),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "MPLBACKEND": "agg",
-        "COURSE_CHECKOUT": "/nowhere",
-        "COURSE_STATE": "/tmp/state",
-        "COURSE_DATA": "/tmp/data",
-        **dict.fromkeys(THREADS, "1"),
-    }
 
 
 @contextlib.contextmanager
