@@ -31,7 +31,7 @@ LAYERS = [
         "medical_models",
         "plots",
     ],
-    ["training", "history", "checkpoints", "transfer", "pretrained", "export"],
+    ["training", "history", "checkpoints", "transfer", "pretrained", "export", "quantization", "compression"],
     ["exercises"],
     [
         "widgets",
