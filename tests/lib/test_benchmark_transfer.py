@@ -1,5 +1,7 @@
 """The transfer benchmark's own arithmetic, on tiny data, and its section of the page."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from sklearn.linear_model import Ridge
@@ -31,6 +33,17 @@ def test_the_probe_is_scikit_learns_ridge_on_the_features_that_stay(pictures):
     theirs = Ridge(alpha=transfer.PENALTY).fit(features, torch.nn.functional.one_hot(pictures[1]))
     assert torch.allclose(scores, torch.tensor(theirs.predict(features)).float(), atol=1e-4)
     assert all(torch.equal(model.state_dict()[name], value) for name, value in body.items())
+
+
+def test_all_classes_of_cifar10_take_part_though_they_lie_one_after_the_other(monkeypatch):
+    labels = torch.arange(10).repeat_interleave(600)
+    split = SimpleNamespace(pixels=torch.randint(256, (6_000, 3, 2, 2)).byte(), labels=labels)
+    monkeypatch.setattr(transfer, "available", lambda name: True)
+    monkeypatch.setattr(transfer, "load", lambda name: SimpleNamespace(splits={"train": split, "test": split}))
+    old, new, exam = transfer.cifar10()
+    assert [part[1].bincount().tolist() for part in (old, new)] == [[600] * 5] * 2
+    assert len(exam[1]) == 2_000 and all(300 < count < 500 for count in exam[1].bincount().tolist())
+    assert old[0].mean(dim=(0, 2, 3)).abs().max() < 1e-4  # normalized by the pictures to pretrain on
 
 
 @pytest.mark.parametrize(("count", "steps"), [(50, 60), (499, 60), (500, 120), (1_000, 300), (2_000, 300)])
