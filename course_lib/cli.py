@@ -80,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("name", nargs="?", help="a data set's name, such as cifar10")
     data.add_argument("--from", dest="source", metavar="PATH", help="an archive or a folder that you have already")
     command("doctor", _doctor, "say what this machine has, and what is wrong with its fix")
+    serve = command("serve", _serve, "put the trained models behind HTTP, WebSocket and a web page")
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on; 0.0.0.0 for all of them")
+    serve.add_argument("--port", type=int, default=8000, help="8000 where none is given; 0 takes a free one")
+    serve.add_argument("--token", help="that clients must send; without the option, COURSE_TOKEN")
+    serve.add_argument("--models", metavar="FOLDER", help="where the models are kept, if not in artifacts/serving")
+    serve.add_argument("--quiet", action="store_true", help="write no line per request")
 
     build = command("build", _build, "for authors: make notebooks from lessons")
     build.add_argument("lessons", nargs="*", help="names or numbers; all where none is given")
@@ -151,6 +157,12 @@ def _doctor(options: argparse.Namespace) -> int:
     from course_lib.doctor import doctor
 
     return doctor()
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from course_lib.serving.command import serve
+
+    return serve(host=options.host, port=options.port, token=options.token, folder=options.models, quiet=options.quiet)
 
 
 def _build(options: argparse.Namespace) -> int:

@@ -41,6 +41,13 @@ COMMANDS = [
     ("data", "data_scripts.prepare", "prepare", (None,), {"source": None}),
     ("data mnist --from a.zip", "data_scripts.prepare", "prepare", ("mnist",), {"source": "a.zip"}),
     ("doctor", "course_lib.doctor", "doctor", (), {}),
+    (
+        "serve --port 0 --token t --quiet",
+        "course_lib.serving.command",
+        "serve",
+        (),
+        {"host": "127.0.0.1", "port": 0, "token": "t", "folder": None, "quiet": True},
+    ),
     ("build", "course_lib.authoring.build", "build", ([],), {}),
     ("build 01 02", "course_lib.authoring.build", "build", (["01", "02"],), {}),
     ("import a.ipynb", "course_lib.authoring.importing", "import_notebook", ("a.ipynb",), {}),
