@@ -263,7 +263,9 @@ def read_results(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def main() -> None:
-    write_atomically(checkout() / "RESULTS.md", draw(read_results(checkout() / "benchmarks" / "results")))
+    results = read_results(checkout() / "benchmarks" / "results")
+    write_atomically(checkout() / "RESULTS.md", draw(results))
+    print(f"RESULTS.md: {', '.join(results)}")
 
 
 if __name__ == "__main__":

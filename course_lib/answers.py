@@ -28,7 +28,7 @@ def check_lesson(name: str, source: str | None = None, as_json: bool = False) ->
         as_json: print one JSON object per exercise instead, one per line.
 
     Returns:
-        The exit status: 0 only if all are right, without a shortcut.
+        The exit status: 0 only if all are right, without a shortcut; 1 while one is wrong or unwritten.
 
     Raises:
         CourseError: there is no such lesson or file, or the lesson has no exercises.
@@ -84,8 +84,8 @@ def _find_source(lesson: Lesson, source: str | None) -> Path:
     copy = find_copy(lesson)
     if copy is None:
         raise CourseError(
-            f"{workbook_dir()} has no readable copy of {lesson.stem}. `course lab` or `course update` makes one; "
-            "--from FILE takes another file."
+            f"{workbook_dir()} has no copy of {lesson.stem} that can be read. `course lab` makes one and opens it; "
+            "--from FILE checks another file."
         )
     return copy.path
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, what_was_meant
 from course_lib.generate.grammar import SINGLE_WORDS
 from course_lib.generate.nodules import LUNG_SETS
 from course_lib.generate.shapes import SETS
@@ -238,8 +238,8 @@ def find(name: str) -> Entry:
     """The catalog's entry of that name.
 
     Raises:
-        CourseError: there is none; the message lists those that there are.
+        CourseError: there is none; the message names a similar one, or all.
     """
     if name not in CATALOG:
-        raise CourseError(f"There is no data set '{name}'. There are: {', '.join(CATALOG)}.")
+        raise CourseError(f"There is no data set '{name}'. {what_was_meant(name, CATALOG, kind='data sets')}")
     return CATALOG[name]

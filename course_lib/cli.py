@@ -30,7 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "course_lib":
             raise
-        print(f"course: {error.name} is not installed. Fix: pip install -e '.[lab,test,author]'", file=sys.stderr)
+        print(
+            f"course: {error.name} is not installed. Fix: pip install -e '.[lab,speech,deploy,test,author]'",
+            file=sys.stderr,
+        )
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader has seen enough: course progress | head
@@ -62,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     command("lab", _lab, "open the lessons in JupyterLab; further options go to `jupyter lab`")
-    check = command("check", _check, "check the answers of a lesson")
-    check.add_argument("lesson", help="a lesson's name or number, such as backprop or 2")
+    check = command("check", _check, "check the answers of a lesson; the exit status is 0 once all are right")
+    check.add_argument("lesson", nargs="?", default="", help="a lesson's name or number, such as backprop or 2")
     check.add_argument("--from", dest="source", metavar="FILE", help="a notebook or Python file other than your own")
     check.add_argument("--json", action="store_true", help="print one JSON object per exercise")
     command("progress", _progress, "show what you have solved")
@@ -77,9 +80,18 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("name", nargs="?", help="a data set's name, such as cifar10")
     data.add_argument("--from", dest="source", metavar="PATH", help="an archive or a folder that you have already")
     command("doctor", _doctor, "say what this machine has, and what is wrong with its fix")
+    serve = command("serve", _serve, "put the trained models behind HTTP, WebSocket and a web page")
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on; 0.0.0.0 for all of them")
+    serve.add_argument("--port", type=int, default=8000, help="8000 where none is given; 0 takes a free one")
+    serve.add_argument("--token", help="that clients must send; without the option, COURSE_TOKEN")
+    serve.add_argument("--models", metavar="FOLDER", help="where the models are kept, if not in artifacts/serving")
+    serve.add_argument("--quiet", action="store_true", help="write no line per request")
 
     build = command("build", _build, "for authors: make notebooks from lessons")
     build.add_argument("lessons", nargs="*", help="names or numbers; all where none is given")
+    build.add_argument(
+        "--keep-outputs", action="store_true", help="run nothing: only prose or the builder has changed since"
+    )
     importing = command("import", _import, "for authors: bring an edited notebook back into its lesson")
     importing.add_argument("notebook", help="the notebook's path")
     new = command("new", _new, "for authors: write the skeleton of a lesson or an exercise")
@@ -103,7 +115,11 @@ def _lab(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from course_lib.answers import check_lesson
+    from course_lib.paths import lessons
 
+    if not options.lesson:
+        names = [lesson.name for lesson in lessons()]
+        raise CourseError(f"Which lesson? The lessons are: {', '.join(names)}. For example: course check {names[0]}")
     return check_lesson(options.lesson, source=options.source, as_json=options.json)
 
 
@@ -143,10 +159,16 @@ def _doctor(options: argparse.Namespace) -> int:
     return doctor()
 
 
+def _serve(options: argparse.Namespace) -> int:
+    from course_lib.serving.command import serve
+
+    return serve(host=options.host, port=options.port, token=options.token, folder=options.models, quiet=options.quiet)
+
+
 def _build(options: argparse.Namespace) -> int:
     from course_lib.authoring.build import build
 
-    return build(options.lessons)
+    return build(options.lessons, keep_outputs=options.keep_outputs)
 
 
 def _import(options: argparse.Namespace) -> int:

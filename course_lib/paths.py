@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, what_was_meant
 
 
 def checkout() -> Path:
@@ -72,14 +72,14 @@ def find_lesson(key: str | Path) -> Lesson:
     """The lesson that somebody means by "backprop", "2", "02", "02_backprop" or the path of its notebook.
 
     Raises:
-        CourseError: there is no such lesson; the message lists those that there are.
+        CourseError: there is no such lesson; the message names a similar one, or all.
     """
     wanted = Path(str(key)).name.removesuffix(".ipynb").removesuffix(".py")
     for lesson in lessons():
         if wanted in (lesson.name, lesson.stem, str(lesson.number), f"{lesson.number:02d}"):
             return lesson
-    there = ", ".join(lesson.name for lesson in lessons()) or "none"
-    raise CourseError(f"There is no lesson '{key}'. The lessons are: {there}.")
+    there = [lesson.name for lesson in lessons()]
+    raise CourseError(f"There is no lesson '{key}'. {what_was_meant(wanted, there, kind='lessons')}")
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

@@ -33,7 +33,7 @@ def import_notebook(path: str) -> int:
     notebook = _read(Path(path))
     lesson = paths.find_lesson(notebook.metadata["course"]["lesson"])
     old = lesson.source.read_text(encoding="utf-8")
-    if notebook.metadata["course"]["hash"] != source_hash(old):
+    if notebook.metadata["course"]["hash"] != source_hash(old, lesson.name):
         raise CourseError(
             f"{lesson.source} is no longer what {path} was built from, so an import would undo the newer text. "
             f"Keep a copy of the notebook, run `course build {lesson.name}`, make the edit again in the new notebook."

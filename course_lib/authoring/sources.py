@@ -18,29 +18,35 @@ from course_lib import paths
 from course_lib.errors import CourseError
 from course_lib.python_cells import plain_python
 
-BUILDER_VERSION = 2  # raise it when the builder makes something else from the same source: all notebooks count as old
+BUILDER_VERSION = 3  # raise it when the builder makes something else from the same source: all notebooks count as old
 PYTHON = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
 PROVENANCE = "<sub>Built from {source} by `course build`. To change this page, edit that file.</sub>"
+# Words, not pictures: a picture would be fetched from three hosts each time that somebody opens a lesson.
+BADGES = (
+    "**Open in** [Colab](https://colab.research.google.com/github/{path}/blob/main/{notebook}) · "
+    "[Kaggle](https://kaggle.com/kernels/welcome?src=https://github.com/{path}/blob/main/{notebook}) · "
+    "[Binder](https://mybinder.org/v2/gh/{path}/main?urlpath=lab/tree/{notebook})"
+)
 SETUP_TEMPLATE = """\
-# On Colab: fetch the course and install it beside the torch that is already there. Everywhere else: nothing to do.
+# On Colab and Kaggle: fetch the course, and install what is missing beside their own torch. Elsewhere: nothing to do.
+import os
 import sys
 
-if "google.colab" in sys.modules:
-    import os
+USE_DRIVE = False  # True, on Colab: progress and checkpoints are kept on your Google Drive, and outlive this runtime
+if "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
     import subprocess
 
-    from google.colab import output
-
-    folder = "/content/{name}"
+    folder = "/content/{name}" if "google.colab" in sys.modules else "/kaggle/working/{name}"
     if not os.path.exists(folder):
         repository = "{repository}"
         subprocess.run(["git", "clone", "--quiet", "--depth=1", repository, folder], check=True)
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--editable", folder], check=True)
     sys.path[:] = [folder, *(path for path in sys.path if path != folder)]  # so that no restart is needed
-    output.enable_custom_widget_manager()"""
+    from course_lib.hosted import set_up
+
+    set_up("{lesson}", use_drive=USE_DRIVE)"""
 
 
 def notebook_from_source(text: str, *, name: str, source: str) -> NotebookNode:
@@ -60,12 +66,12 @@ def notebook_from_source(text: str, *, name: str, source: str) -> NotebookNode:
     cells = cells_of(text)
     if not cells or cells[0].cell_type != "markdown":
         raise CourseError(f"{source} must begin with a Markdown cell (`# %% [markdown]`) that says what it is about.")
-    cells[0].source += "\n\n" + PROVENANCE.format(source=source)
+    cells[0].source += "\n\n" + "\n\n".join([*badges(source), PROVENANCE.format(source=source)])
     folded = {"source_hidden": True}  # in JupyterLab, where it does nothing; one click shows it
-    setup = nbformat.v4.new_code_cell(setup_source(), metadata={"tags": ["setup"], "jupyter": folded})
+    setup = nbformat.v4.new_code_cell(setup_source(name), metadata={"tags": ["setup"], "jupyter": folded})
     cells.insert(1, setup)
     give_stable_ids(cells)
-    course = {"lesson": name, "source": source, "hash": source_hash(text)}
+    course = {"lesson": name, "source": source, "hash": source_hash(text, name)}
     return nbformat.v4.new_notebook(cells=cells, metadata={"course": course, **PYTHON})
 
 
@@ -82,17 +88,16 @@ def cells_of(text: str) -> list[NotebookNode]:
 
 def written_cells(notebook: NotebookNode) -> list[NotebookNode]:
     """The cells that came from the lesson's text: copies, without what the builder added, and without empty cells."""
-    cells = [copy.deepcopy(cell) for cell in notebook.cells if cell.source.strip() and not _is_generated(cell)]
+    setup = setup_source(notebook.metadata.course.lesson)
+    written = [cell for cell in notebook.cells if cell.source.strip() and cell.source.strip() != setup]
+    cells = [copy.deepcopy(cell) for cell in written]
     for cell in cells:
         cell.source = cell.source.strip("\n")
     if cells and cells[0].cell_type == "markdown":
-        line = re.escape(PROVENANCE).replace(r"\{source\}", r"\S+")
-        cells[0].source = re.sub(rf"(^|\n\n){line}(?=\n|$)", "", cells[0].source)
+        for line in (BADGES, PROVENANCE):
+            pattern = re.sub(r"\\\{\w+\\\}", r"\\S+", re.escape(line))
+            cells[0].source = re.sub(rf"(^|\n\n){pattern}(?=\n|$)", "", cells[0].source)
     return cells
-
-
-def _is_generated(cell: NotebookNode) -> bool:
-    return cell.cell_type == "code" and cell.source.strip() == setup_source()
 
 
 def give_stable_ids(cells: list[NotebookNode]) -> None:
@@ -121,16 +126,33 @@ def tree_of(cell: NotebookNode) -> ast.Module:
         return ast.Module(body=[], type_ignores=[])
 
 
-def source_hash(text: str) -> str:
+def source_hash(text: str, name: str) -> str:
     """What a notebook remembers of its source: the text, the set-up cell and the builder's version."""
-    return hashlib.sha256("\n".join([str(BUILDER_VERSION), setup_source(), text]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([str(BUILDER_VERSION), setup_source(name), text]).encode()).hexdigest()
 
 
-def setup_source() -> str:
-    """The first code cell of every notebook, for the repository that `pyproject.toml` names."""
+def setup_source(lesson: str) -> str:
+    """The first code cell of a lesson's notebook, for the repository that `pyproject.toml` names."""
+    address = repository()
+    folder = address.rsplit("/", 1)[-1].removesuffix(".git")
+    return SETUP_TEMPLATE.format(repository=address, name=folder, lesson=lesson)
+
+
+def badges(source: str) -> list[str]:
+    """The line that opens a notebook on Colab, Kaggle and Binder; none where the course is not published on GitHub."""
+    host, _, path = repository().removesuffix(".git").partition("github.com/")
+    notebook = source.replace("lessons/", "notebooks/").replace(".py", ".ipynb")
+    return [BADGES.format(path=path, notebook=notebook)] if host == "https://" and path else []
+
+
+def repository() -> str:
+    """Where the course is published: the one setting from which badges and set-up cells are made.
+
+    Raises:
+        CourseError: `pyproject.toml` does not say.
+    """
     settings = tomllib.loads((paths.checkout() / "pyproject.toml").read_text(encoding="utf-8"))
     try:
-        repository = settings["tool"]["course"]["repository"].removesuffix("/")
+        return settings["tool"]["course"]["repository"].removesuffix("/")
     except KeyError:
         raise CourseError("pyproject.toml must say where the course is published: [tool.course] repository.") from None
-    return SETUP_TEMPLATE.format(repository=repository, name=repository.rsplit("/", 1)[-1].removesuffix(".git"))

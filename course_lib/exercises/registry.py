@@ -5,13 +5,12 @@ import inspect
 import re
 import sys
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from course_lib.errors import CourseError
+from course_lib.errors import CourseError, what_was_meant
 from course_lib.exercises.declare import Check, Mistake
 from course_lib.paths import Lesson, find_lesson, lessons
 
@@ -61,9 +60,8 @@ def find_exercise(name: str) -> Exercise:
             if name in exercises:
                 return exercises[name]
     there = [other for lesson in lessons() for other in load_lesson(lesson.name).exercises]
-    similar = get_close_matches(name, there, n=1)
-    meant = f"Did you mean '{similar[0]}'? " if similar else f"The exercises are: {', '.join(there)}. "
-    raise CourseError(f"There is no exercise called '{name}'. {meant}An exercise keeps the name that it came with.")
+    meant = what_was_meant(name, there, kind="exercises")
+    raise CourseError(f"There is no exercise called '{name}'. {meant} An exercise keeps the name that it came with.")
 
 
 @lru_cache(maxsize=64)

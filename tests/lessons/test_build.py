@@ -106,6 +106,35 @@ def test_the_build_tells_what_the_tests_will_refuse(small_checkout, capsys):
     assert "the tests will refuse this: Cell [5]" in capsys.readouterr().err
 
 
+def test_a_change_of_prose_needs_no_run(small_checkout, capsys):
+    build([])
+    lesson, notebook = (
+        small_checkout / place for place in ("lessons/07_little.py", "notebooks/07_little.ipynb")
+    )
+    lesson.write_text(lesson.read_text().replace("Four. That is all.", "Four, as you said."), encoding="utf-8")
+    assert build(["little"], keep_outputs=True) == 0
+    kept = notebook.read_bytes()
+    assert b"Four, as you said." in kept and b"two and two: 4" in kept
+    build(["little"])
+    assert notebook.read_bytes() == kept
+
+
+def test_outputs_are_not_kept_under_other_code(small_checkout, capsys):
+    build([])
+    lesson, notebook = (
+        small_checkout / place for place in ("lessons/07_little.py", "notebooks/07_little.ipynb")
+    )
+    before = notebook.read_bytes()
+    lesson.write_text(lesson.read_text().replace("2 + 2", "2 + 3"), encoding="utf-8")
+    assert build(["little"], keep_outputs=True) == 1
+    assert "Cell [3] has changed, so it must run" in capsys.readouterr().err
+    add_cell(small_checkout, "one + more")
+    assert build(["little"], keep_outputs=True) == 1
+    notebook.unlink()
+    assert build(["little"], keep_outputs=True) == 1 and "no outputs to keep" in capsys.readouterr().err
+    assert b"two and two: 4" in before
+
+
 def add_cell(checkout, source):
     lesson = checkout / "lessons" / "07_little.py"
     lesson.write_text(f"{lesson.read_text(encoding='utf-8')}\n# %%\n{source}\n", encoding="utf-8")

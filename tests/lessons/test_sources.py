@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
 
+from course_lib import hosted
 from course_lib.authoring import sources
 from course_lib.errors import CourseError
 
@@ -43,13 +44,31 @@ def test_cells_of_the_same_content_have_different_ids(small_checkout):
     assert len({cell.id for cell in same.cells}) == len(same.cells)
 
 
+def test_the_first_cell_opens_on_colab_kaggle_and_binder_from_the_one_setting(small_checkout):
+    first = notebook("# %% [markdown]\n# # Title\n").cells[0].source
+    where = "OWNER/seeing-and-hearing/blob/main/notebooks/07_little.ipynb"
+    assert f"(https://colab.research.google.com/github/{where})" in first
+    assert f"(https://kaggle.com/kernels/welcome?src=https://github.com/{where})" in first
+    binder = "https://mybinder.org/v2/gh/OWNER/seeing-and-hearing/main?urlpath=lab/tree/notebooks/07_little.ipynb"
+    assert f"({binder})" in first
+
+
+def test_a_course_that_is_not_on_github_has_no_badges(small_checkout):
+    publish(small_checkout, "https://example.org/else/where")
+    first = notebook("# %% [markdown]\n# # Title\n").cells[0].source
+    assert "Open in" not in first and "course build" in first
+
+
 def test_the_hash_follows_the_text_and_the_setup_cell(small_checkout):
     text = "# %% [markdown]\n# # Title\n"
-    before = sources.source_hash(text)
-    assert sources.source_hash(text + "\n") != before
-    settings = small_checkout / "pyproject.toml"
-    settings.write_text('[tool.course]\nrepository = "https://example.org/else/where"\n', encoding="utf-8")
-    assert sources.source_hash(text) != before
+    before = sources.source_hash(text, "little")
+    assert sources.source_hash(text + "\n", "little") != before
+    publish(small_checkout, "https://example.org/else/where")
+    assert sources.source_hash(text, "little") != before
+
+
+def publish(checkout, address):
+    (checkout / "pyproject.toml").write_text(f'[tool.course]\nrepository = "{address}"\n', encoding="utf-8")
 
 
 def test_a_lesson_must_begin_with_its_page(small_checkout):
@@ -57,32 +76,40 @@ def test_a_lesson_must_begin_with_its_page(small_checkout):
         notebook("# %%\n1 + 1\n")
 
 
-def test_outside_colab_the_setup_cell_does_nothing(small_checkout, monkeypatch):
+def test_outside_colab_and_kaggle_the_setup_cell_does_nothing(small_checkout, monkeypatch):
+    monkeypatch.delenv("KAGGLE_KERNEL_RUN_TYPE", raising=False)
     monkeypatch.setattr(subprocess, "run", lambda *arguments, **options: pytest.fail("ran a command"))
-    exec(sources.setup_source(), {})
+    monkeypatch.setattr(hosted, "set_up", lambda *arguments, **options: pytest.fail("set something up"))
+    path = list(sys.path)
+    for _ in range(2):
+        exec(sources.setup_source("little"), {})
+    assert sys.path == path
 
 
-def test_on_colab_the_setup_cell_installs_the_course_and_leaves_torch_alone(small_checkout, monkeypatch):
-    commands = run_on_colab(monkeypatch, already_cloned=False, times=1)
-    assert [command[:2] for command in commands] == [["git", "clone"], [sys.executable, "-m"]]
-    assert "--no-deps" in commands[1] and "--editable" in commands[1]
-    assert not any("torch" in word for command in commands for word in command)
+@pytest.mark.parametrize(("host", "folder"), [("colab", "/content"), ("kaggle", "/kaggle/working")])
+def test_a_hosted_setup_cell_fetches_the_course_and_says_which_lesson(host, folder, small_checkout, monkeypatch):
+    commands, lessons = run_hosted(monkeypatch, host=host, already_cloned=False, times=1)
+    (clone,) = commands
+    assert clone[:2] == ["git", "clone"] and clone[-1] == f"{folder}/seeing-and-hearing"
+    assert sys.path[0] == clone[-1] and lessons == ["little"]
 
 
-def test_on_colab_a_second_run_of_the_setup_cell_is_harmless(small_checkout, monkeypatch):
-    commands = run_on_colab(monkeypatch, already_cloned=True, times=2)
-    assert not any("clone" in command for command in commands)
+def test_a_second_run_of_the_setup_cell_clones_nothing(small_checkout, monkeypatch):
+    commands, lessons = run_hosted(monkeypatch, host="colab", already_cloned=True, times=2)
+    assert commands == [] and lessons == ["little", "little"]
     assert sys.path.count("/content/seeing-and-hearing") == 1
 
 
-def run_on_colab(monkeypatch, *, already_cloned, times):
-    commands = []
-    colab = ModuleType("google.colab")
-    colab.output = SimpleNamespace(enable_custom_widget_manager=lambda: None)
-    monkeypatch.setitem(sys.modules, "google.colab", colab)
+def run_hosted(monkeypatch, *, host, already_cloned, times):
+    commands, lessons = [], []
+    if host == "colab":
+        monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    else:
+        monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr("os.path.exists", lambda path: already_cloned)
     monkeypatch.setattr(subprocess, "run", lambda command, check: commands.append(command))
+    monkeypatch.setattr(hosted, "set_up", lambda lesson, use_drive: lessons.append(lesson))
     for _ in range(times):
-        exec(sources.setup_source(), {})
-    return commands
+        exec(sources.setup_source("little"), {})
+    return commands, lessons

@@ -41,6 +41,13 @@ COMMANDS = [
     ("data", "data_scripts.prepare", "prepare", (None,), {"source": None}),
     ("data mnist --from a.zip", "data_scripts.prepare", "prepare", ("mnist",), {"source": "a.zip"}),
     ("doctor", "course_lib.doctor", "doctor", (), {}),
+    (
+        "serve --port 0 --token t --quiet",
+        "course_lib.serving.command",
+        "serve",
+        (),
+        {"host": "127.0.0.1", "port": 0, "token": "t", "folder": None, "quiet": True},
+    ),
     ("build", "course_lib.authoring.build", "build", ([],), {}),
     ("build 01 02", "course_lib.authoring.build", "build", (["01", "02"],), {}),
     ("import a.ipynb", "course_lib.authoring.importing", "import_notebook", ("a.ipynb",), {}),
@@ -78,10 +85,16 @@ def test_an_error_of_the_project_is_one_line_without_a_traceback(calls, capsys):
     assert capsys.readouterr().err == "course: There is no lesson 'x'.\n"
 
 
+def test_a_check_of_no_lesson_asks_which_one(capsys):
+    assert cli.main(["check"]) == 1
+    assert "Which lesson? The lessons are: software_2, backprop" in capsys.readouterr().err
+
+
 def test_a_missing_package_is_named_with_the_fix(calls, capsys):
     calls("course_lib.authoring.build", "build", answer=ModuleNotFoundError("no", name="jupytext"))
     assert cli.main(["build"]) == 1
-    assert capsys.readouterr().err == "course: jupytext is not installed. Fix: pip install -e '.[lab,test,author]'\n"
+    fix = "pip install -e '.[lab,speech,deploy,test,author]'"
+    assert capsys.readouterr().err == f"course: jupytext is not installed. Fix: {fix}\n"
 
 
 def test_a_module_of_our_own_that_is_missing_is_a_bug_and_shows_as_one(calls):
@@ -108,7 +121,7 @@ def test_a_reader_who_has_seen_enough_is_no_error():
         assert course.stderr.read() == b""
 
 
-@pytest.mark.parametrize("typed", ["", "chekc 2", "check", "check 2 --jsno", "new", "new song x", "doctor --quick"])
+@pytest.mark.parametrize("typed", ["", "chekc 2", "check 2 --jsno", "new", "new song x", "doctor --quick"])
 def test_what_cannot_be_read_ends_with_the_usage(typed, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(typed.split())

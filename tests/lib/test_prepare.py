@@ -328,7 +328,8 @@ def test_the_list_says_what_is_ready_and_how_to_get_the_rest(small, capsys):
     ("typed", "answer"),
     [
         ("data digits", "needs no preparation"),
-        ("data cifar", "There is no data set 'cifar'"),
+        ("data cifar", "There is no data set 'cifar'. Did you mean 'cifar10'?"),
+        ("data zebra", "The data sets are: digits"),
         ("data cifar10_images", "can't be downloaded"),
         ("data mnist --from nowhere", "There is nothing at nowhere"),
     ],

@@ -119,6 +119,8 @@ def test_the_checks_hold_the_reference_to_torch():
 
 
 def test_a_lesson_that_does_not_exist_is_answered_with_those_that_do():
+    with pytest.raises(CourseError, match=r"Did you mean 'backprop'\?"):
+        find_lesson("backprob")
     with pytest.raises(CourseError, match=r"The lessons are: software_2, backprop"):
         find_lesson("alchemy")
 
