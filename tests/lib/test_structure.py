@@ -17,7 +17,7 @@ NUM_LINES = 300
 # A module may import what stands above it in this list, or beside it as long as there is no cycle.
 LAYERS = [
     ["errors", "paths", "hosted", "seeds", "storage"],
-    ["device", "metrics", "images", "audio", "sound_effects", "text", "decoding"],
+    ["device", "metrics", "drift", "images", "audio", "sound_effects", "text", "decoding"],
     [
         "recordings",
         "sound_files",
@@ -31,7 +31,7 @@ LAYERS = [
         "medical_models",
         "plots",
     ],
-    ["training", "history", "checkpoints", "transfer", "pretrained", "export"],
+    ["training", "history", "checkpoints", "transfer", "pretrained", "export", "quantization", "compression"],
     ["exercises"],
     [
         "widgets",
