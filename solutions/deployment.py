@@ -392,7 +392,9 @@ def percentile_latency_averages_percentiles(due, finished, *, percent):
     return sum(found) / len(found)
 
 
-@built_without("scipy.stats.ks_2samp", "scipy.stats.kstest")
+@built_without(
+    "scipy.stats.ks_2samp", "scipy.stats.kstest", "course_lib.drift.drift_score", "course_lib.drift.distances"
+)
 def drift_score(reference, live):
     """Say for each statistic how unlike two crowds are: the Kolmogorov-Smirnov distance, scaled by their sizes.
 
