@@ -38,6 +38,7 @@ class Service:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start the threads and the queues, and end them when all that was accepted has its answer."""
+        self.draining = False
         self.computing = ThreadPoolExecutor(1, "computing", initializer=torch.set_num_threads, initargs=(1,))
         self.decoding = ThreadPoolExecutor(1, "decoding", initializer=torch.set_num_threads, initargs=(1,))
         for name, model in self.models.items():

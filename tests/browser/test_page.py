@@ -60,7 +60,7 @@ def sentence(models, tmp_path_factory):
     spoken = recite([Request(SAID, f"en-us+{variant}") for variant in variants_of("test")])
     heard = [torch.cat([hush, torch.from_numpy(samples).float() / 32768, hush]) for samples, _ in spoken]
     reader = models["speech"].pick()[1]
-    shifted = [[each["text"] for each in reader([voice[shift:] for voice in heard])] for shift in range(0, 640, 80)]
+    shifted = [[each.text for each in reader([voice[shift:] for voice in heard])] for shift in range(0, 640, 80)]
     safest = max(range(len(heard)), key=lambda number: sum(texts[number] == SAID for texts in shifted))
     waveform = resample(heard[safest], from_rate=16_000, to_rate=48_000)
     path = tmp_path_factory.mktemp("said") / "said.wav"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
-GUARD = 60  # seconds; only a hanging service takes so long
+GUARD = 120  # seconds; only a hanging service takes so long
 
 
 class Reply(NamedTuple):
