@@ -12,6 +12,9 @@ from benchmarks.cifar_cpu import GOALS, HOPED_FOR, PLANS, TARGETS
 from benchmarks.draw_speech import ABOUT as ABOUT_SPEECH
 from benchmarks.draw_speech import TITLE as TITLE_OF_SPEECH
 from benchmarks.draw_speech import speech
+from benchmarks.draw_transfer import ABOUT as ABOUT_TRANSFER
+from benchmarks.draw_transfer import TITLE as TITLE_OF_TRANSFER
+from benchmarks.draw_transfer import transfer
 from course_lib.paths import checkout, write_atomically
 
 Figures = dict[str, Any]
@@ -230,6 +233,7 @@ SECTIONS = (
         "says anything about patients.",
         medical,
     ),
+    ("transfer", TITLE_OF_TRANSFER, ABOUT_TRANSFER, partial(transfer, table=table, ranged=ranged)),
     (
         "trainer_overhead",
         "What a training step costs around the model",
