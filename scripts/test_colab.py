@@ -53,9 +53,7 @@ class Colab:
     """An environment with Colab's versions, and a folder that stands for `/content`."""
 
     def __init__(self, folder: Path, content: Path):
-        self.python = next(
-            each for each in (folder / "bin" / "python", folder / "Scripts" / "python.exe") if each.exists()
-        )
+        self.python = python_in(folder)
         self.content = content
         for name, text in STAND_IN.items():
             paths.write_atomically(content / "stand_in" / name, text)
@@ -64,6 +62,7 @@ class Colab:
             "GIT_CONFIG_KEY_0": f"url.{paths.checkout().as_uri()}.insteadOf",
             "GIT_CONFIG_VALUE_0": repository(),
             "OMP_NUM_THREADS": "1",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             "PYTHONPATH": str(content / "stand_in"),
             "TQDM_DISABLE": "1",
         }
@@ -159,10 +158,10 @@ def environment_for(torch: str | None) -> Path:
     if (folder / "complete.json").exists():
         return folder
     shutil.rmtree(folder, ignore_errors=True)
-    python = next((found for name in ("python3.13", sys.executable) if (found := works(name))), sys.executable)
+    python = works("python3.13") or sys.executable  # Colab's, if it is here
     print(f"Making {folder.name} with {python}: some 3 GB to download, 6 GB on disk.", flush=True)
     subprocess.run([python, "-m", "venv", str(folder)], check=True)
-    colab_python = next(folder.glob("*/python*"))
+    colab_python = python_in(folder)
     install = [str(colab_python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     with tempfile.TemporaryDirectory() as place:
         wanted = Path(place) / "packages.txt"
@@ -173,6 +172,11 @@ def environment_for(torch: str | None) -> Path:
     )
     paths.write_atomically(folder / "complete.json", listed.stdout)
     return folder
+
+
+def python_in(folder: Path) -> Path:
+    """The Python of an environment."""
+    return next(each for each in (folder / "bin" / "python", folder / "Scripts" / "python.exe") if each.exists())
 
 
 def works(python: str) -> str | None:
