@@ -9,6 +9,9 @@ from typing import Any
 
 from benchmarks.check_latency import TARGETS as LATENCY_TARGETS
 from benchmarks.cifar_cpu import GOALS, HOPED_FOR, PLANS, TARGETS
+from benchmarks.draw_grading import ABOUT as ABOUT_GRADING
+from benchmarks.draw_grading import TITLE as TITLE_OF_GRADING
+from benchmarks.draw_grading import grading
 from benchmarks.draw_serving import ABOUT as ABOUT_SERVING
 from benchmarks.draw_serving import TITLE as TITLE_OF_SERVING
 from benchmarks.draw_serving import serving
@@ -237,6 +240,7 @@ SECTIONS = (
         medical,
     ),
     ("transfer", TITLE_OF_TRANSFER, ABOUT_TRANSFER, partial(transfer, table=table, ranged=ranged)),
+    ("grading", TITLE_OF_GRADING, ABOUT_GRADING, partial(grading, table=table)),
     ("serving", TITLE_OF_SERVING, ABOUT_SERVING, partial(serving, table=table, ranged=ranged)),
     (
         "trainer_overhead",
