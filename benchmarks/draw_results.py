@@ -9,6 +9,9 @@ from typing import Any
 
 from benchmarks.check_latency import TARGETS as LATENCY_TARGETS
 from benchmarks.cifar_cpu import GOALS, HOPED_FOR, PLANS, TARGETS
+from benchmarks.draw_compression import ABOUT as ABOUT_COMPRESSION
+from benchmarks.draw_compression import TITLE as TITLE_OF_COMPRESSION
+from benchmarks.draw_compression import compression
 from benchmarks.draw_speech import ABOUT as ABOUT_SPEECH
 from benchmarks.draw_speech import TITLE as TITLE_OF_SPEECH
 from benchmarks.draw_speech import speech
@@ -230,6 +233,7 @@ SECTIONS = (
         "says anything about patients.",
         medical,
     ),
+    ("compression", TITLE_OF_COMPRESSION, ABOUT_COMPRESSION, partial(compression, table=table, ranged=ranged)),
     (
         "trainer_overhead",
         "What a training step costs around the model",
