@@ -18,7 +18,7 @@ TARGETS = (  # what, figure, limit, whether at least or at most, unit
     ("image, batch 1: PyTorch's time / that of 8 bits", "image_speedup_batch1", 6.0, True, 1),
     ("image: points of test accuracy lost in 8 bits", "image_points_lost", 0.5, False, 2),
     ("speech: megabytes", "speech_mb", 0.7, False, 3),
-    ("speech: percentage points of words that are wrong besides", "speech_wer_points_lost", 0.3, False, 2),
+    ("speech: words wrong, percentage points more", "speech_wer_points_lost", 0.3, False, 2),
 )
 RUNTIMES = {"eager": "PyTorch", "fp32": "ONNX Runtime, 32 bits", "int8": "ONNX Runtime, 8 bits"}
 WIDTHS = {"32": "32 bits", "8": "8 bits", "lstm8_conv4": "8 bits, convolution 4", "4": "4 bits"}
