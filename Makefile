@@ -5,7 +5,7 @@ SETUP = $(PYTHON) scripts/setup.py $(if $(CPU),--cpu)
 RUN = @$(SETUP) run
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test check test-lib test-notebooks test-browser test-realdata lint build matrix doctor clean
+.PHONY: help lab setup test check test-lib test-notebooks test-browser test-scale test-realdata lint build matrix doctor clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -17,21 +17,25 @@ setup:           ## make the environment only (CPU=1: PyTorch's CPU wheels, a fa
 	@$(SETUP)
 
 # Several processes run side by side in the tests: one torch thread each.
-test check test-lib test-notebooks test-browser test-realdata build matrix: export OMP_NUM_THREADS = 1
+test check test-lib test-notebooks test-browser test-scale test-realdata build matrix: export OMP_NUM_THREADS = 1
 
 test: test-lib test-notebooks test-browser  ## everything
 
 check:           ## what a contributor runs all day: library, exercises, kill matrix, drift; under two minutes
-	$(RUN) pytest -p no:nbval -n 2 -m "not slow and not browser and not network and not gpu and not realdata"
+	$(RUN) pytest -p no:nbval -n 2 -m "not slow and not browser and not network and not gpu and not realdata and not scale"
 
 test-lib:        ## library, exercises, kill matrix, drift, and the answers typed into every notebook
-	$(RUN) pytest -p no:nbval -n 2 -m "not browser"
+	$(RUN) pytest -p no:nbval -n 2 -m "not browser and not scale"
 
 test-notebooks:  ## every notebook as shipped
 	$(RUN) pytest -c tests/lessons/nbval.ini --rootdir=. notebooks
 
 test-browser:    ## JupyterLab in a real Chromium
 	$(RUN) pytest -p no:nbval -m browser
+
+test-scale:      ## several processes on a Ray cluster; installs the extra scale first, 500 MB
+	$(RUN) python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[scale]"
+	$(RUN) pytest -p no:nbval -m scale
 
 test-realdata:   ## the loaders and short trainings on real corpora (make test-realdata COURSE_DATA=FOLDER)
 	$(RUN) pytest -p no:nbval -m realdata

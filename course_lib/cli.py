@@ -102,6 +102,15 @@ def _parser() -> argparse.ArgumentParser:
     exercise = kinds.add_parser("exercise", help="an exercise with its check and a mistake", allow_abbrev=False)
     exercise.add_argument("name", help="in lower case, such as max_pool2d")
     exercise.add_argument("--lesson", help="the lesson that it belongs to")
+    grade = command("grade", _grade, "for instructors: grade a class's notebooks; their code runs behind walls")
+    grade.add_argument("submissions", nargs="+", help="a folder, an archive (Canvas, Moodle, GitHub), or notebooks")
+    grade.add_argument("--lesson", action="append", default=[], help="name or number; may come several times")
+    grade.add_argument("--weights", metavar="FILE", help="points by exercise, as TOML; one each where there is none")
+    grade.add_argument("--out", metavar="FOLDER", default="grades", help="where grades and pages go (grades)")
+    grade.add_argument("--jobs", type=int, default=0, metavar="N", help="workers at a time; one for each core")
+    grade.add_argument("--isolation", choices=["namespaces", "user", "process"], help="the tier to use at most")
+    grade.add_argument("--require-isolation", action="store_true", help="refuse to run anything below the best tier")
+    grade.add_argument("--seconds", type=float, default=5.0, metavar="N", help="time limit of each check (5)")
     command("matrix", _matrix, "for authors: hold every check against every known mistake")
     command("mutants", _mutants, "for authors: damage the references a little, and see whether the checks notice")
     return parser
@@ -183,6 +192,25 @@ def _new(options: argparse.Namespace) -> int:
     if options.kind == "lesson":
         return skeletons.new_lesson(options.name, options.number)
     return skeletons.new_exercise(options.name, options.lesson)
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from course_lib.grading.command import Options, grade_class
+
+    return grade_class(
+        Options(
+            [Path(each).expanduser() for each in options.submissions],
+            lessons=options.lesson,
+            weights=Path(options.weights).expanduser() if options.weights else None,
+            out=Path(options.out).expanduser(),
+            jobs=max(options.jobs, 0),
+            isolation=options.isolation,
+            require_isolation=options.require_isolation,
+            seconds=options.seconds,
+        )
+    )
 
 
 def _matrix(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from course_lib.exercises import collecting, exercise
 from course_lib.exercises.kernel import Answer
@@ -54,8 +55,22 @@ def read_answers(path: Path, lesson: LessonExercises) -> Answers:
         CourseError: the file can't be read.
     """
     cells = read_cells(path.resolve())
-    execution = _Execution(lesson)
-    with collecting(), silence(), _beside(path.resolve()):
+    references = {name: known.reference for name, known in lesson.exercises.items()}
+    with _beside(path.resolve()):
+        return execute(cells, names=set(references), references=references, stubs=stub_sources(lesson.lesson))
+
+
+def execute(cells: list[PythonCell], *, names: set[str], references: dict[str, Any], stubs: dict[str, str]) -> Answers:
+    """Execute as much of these cells as their answers need, and find the answers.
+
+    Args:
+        cells: the code of a notebook, in order.
+        names: the exercises of the lesson.
+        references: what stands in, by name, for an exercise that is still unwritten; there need not be one for each.
+        stubs: what the lesson ships, by the exercise's name.
+    """
+    execution = _Execution(names, references, stubs)
+    with collecting(), silence():
         for cell in cells:
             execution.run_cell(cell)
     return execution.answers
@@ -64,10 +79,9 @@ def read_answers(path: Path, lesson: LessonExercises) -> Answers:
 class _Execution:
     """A namespace like a fresh kernel's, and what was found in it."""
 
-    def __init__(self, lesson: LessonExercises):
+    def __init__(self, names: set[str], references: dict[str, Any], stubs: dict[str, str]):
         self.answers = Answers()
-        self._references = {name: known.reference for name, known in lesson.exercises.items()}
-        self._stubs = stub_sources(lesson.lesson)
+        self._names, self._references, self._stubs = names, references, stubs
         self._marked: set[str] = set()  # exercises with an answer that is decorated or in an exercise cell
         self._future = 0  # what `from __future__ import ...` switched on
         module = ModuleType(MODULE)
@@ -102,15 +116,15 @@ class _Execution:
                 self._keep(statement, cell)
 
     def _is_answer(self, statement: ast.stmt) -> bool:
-        return isinstance(statement, Definition) and statement.name in self._references
+        return isinstance(statement, Definition) and statement.name in self._names
 
     def _keep(self, node: Definition, cell: PythonCell) -> None:
         source = cell.source_of(node)
         if self._counts(node.name, is_exercise(node) or "exercise" in cell.tags):
             self.answers.found[node.name] = Answer(self._namespace[node.name], source)
             self.answers.broken.pop(node.name, None)
-        if is_unwritten(source, self._stubs.get(node.name, "")):  # as in the kernel: the reference stands in
-            self._namespace[node.name] = self._references[node.name]
+        if node.name in self._references and is_unwritten(source, self._stubs.get(node.name, "")):
+            self._namespace[node.name] = self._references[node.name]  # as in the kernel, it stands in
 
     def _break(self, name: str, why: str, *, is_marked: bool) -> None:
         if self._counts(name, is_marked):
@@ -140,7 +154,7 @@ class _Execution:
         number = error.lineno or 1  # its text is that of another line where the cell begins within a file
         line = plain_python(cell.source).splitlines()[number - 1 : number]
         why = f"Python can't read it. {cell.place(number + cell.first_line - 1)}: {error.msg}: {''.join(line).strip()}"
-        names = [name for name in definitions_in(cell.source) if name in self._references]
+        names = [name for name in definitions_in(cell.source) if name in self._names]
         for name in names:
             self._break(name, why, is_marked="exercise" in cell.tags or "@exercise" in cell.source)
         if not names:

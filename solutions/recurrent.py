@@ -287,6 +287,16 @@ def lstm_cell_takes_the_order_ifog(inputs, hidden, cell, *, weight_input, weight
 
 @mistake(
     of=lstm_cell,
+    hint="Your blocks come in the order i, g, f, o, as in TensorFlow's first LSTMs. torch's order is i, f, g, o: the "
+    "second block is the forget gate, the third one the candidate.",
+)
+def lstm_cell_takes_the_order_igfo(inputs, hidden, cell, *, weight_input, weight_hidden, bias):
+    weights = [_reordered(each, 0, 2, 1, 3) for each in (weight_input, weight_hidden, bias)]
+    return lstm_cell(inputs, hidden, cell, weight_input=weights[0], weight_hidden=weights[1], bias=weights[2])
+
+
+@mistake(
+    of=lstm_cell,
     hint="Input gate and forget gate have changed places: the first block decides what is written, the second what "
     "is kept.",
 )
@@ -302,17 +312,6 @@ def lstm_cell_swaps_input_and_forget(inputs, hidden, cell, *, weight_input, weig
 def lstm_cell_forgets_the_hidden_state(inputs, hidden, cell, *, weight_input, weight_hidden, bias):
     i, f, g, o = _blocks(inputs, hidden, weight_input, weight_hidden, bias)
     cell = f * hidden + i * g
-    return o * cell.tanh(), cell
-
-
-@mistake(
-    of=lstm_cell,
-    hint="Your cell never forgets: c + i·g. That is the LSTM of 1997; its forget gate came in 2000. The old cell is "
-    "multiplied by f first.",
-)
-def lstm_cell_never_forgets(inputs, hidden, cell, *, weight_input, weight_hidden, bias):
-    i, _, g, o = _blocks(inputs, hidden, weight_input, weight_hidden, bias)
-    cell = cell + i * g
     return o * cell.tanh(), cell
 
 

@@ -1,5 +1,6 @@
 """What every test may count on: the learner's own work is out of reach, and nothing is skipped in silence."""
 
+import importlib.util
 import os
 import shutil
 from collections import Counter
@@ -29,6 +30,10 @@ NEEDS = {
     "browser": Need(
         lambda: any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")),
         "install Chromium (Debian: sudo apt install chromium), then: make test-browser",
+    ),
+    "scale": Need(
+        lambda: importlib.util.find_spec("ray") is not None,
+        "they need Ray, 500 MB; to install it and run them: make test-scale",
     ),
     "network": Need(
         lambda: os.environ.get("COURSE_NETWORK") == "1",

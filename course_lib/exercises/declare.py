@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Judge = Callable[[Any, Any], str | None]
+Tell = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,13 @@ class Check:
         demand: what is demanded, in words for the learner.
         scenario: takes the answer, a `Draw`, and references of sibling exercises by name; returns observations.
         judge: None to compare with the reference, else a property of what was observed.
+        tell: None if the scenario's own observation is judged, else what makes it of what was asked and answered.
     """
 
     demand: str
     scenario: Callable[..., Any]
     judge: Judge | None = None
+    tell: Tell | None = None
 
     @property
     def name(self) -> str:
@@ -46,19 +49,24 @@ class Mistake:
     implementation: Any
 
 
-def check(demand: str, *, judge: Judge | None = None) -> Callable[[Callable[..., Any]], Check]:
+def check(
+    demand: str, *, judge: Judge | None = None, tell: Tell | None = None
+) -> Callable[[Callable[..., Any]], Check]:
     """Declare a check: `@check("The kernel slides without flipping")` above `def scenario(conv2d, draw)`.
 
     Args:
         demand: what is demanded, in words that a learner understands.
         judge: for exercises with many right answers: takes the observed and the expected observation, as plain data,
             and returns None if the observed one is right, else what is wrong with it, in words.
+        tell: for observations that are easier to guess than the answer, such as "all is well": the scenario then
+            returns a list of pairs, what was asked and what was answered, and `tell(asked, answered)` makes one
+            observation of each pair. When a class is graded, it runs where the learner's code does not.
     """
 
     def register(scenario: Callable[..., Any]) -> Check:
         if len(inspect.signature(scenario).parameters) < 2:
             raise TypeError(f"{scenario.__name__} takes too few parameters: name them as the exercise, then `draw`")
-        return Check(demand, scenario, judge)
+        return Check(demand, scenario, judge, tell)
 
     return register
 

@@ -90,9 +90,13 @@ def _difference(observed: Any, expected: Any, nan_equals_nan: bool) -> tuple[flo
         return _array_difference(observed, expected, nan_equals_nan)
     if isinstance(expected, bool) or isinstance(observed, bool) or not isinstance(expected, int | float | complex):
         return _exact_difference(observed, expected)
-    if nan_equals_nan and observed != observed and expected != expected:
+    if nan_equals_nan and _is_nan(observed) and _is_nan(expected):
         return 0.0, ""
     return _number_difference(observed, expected)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float | complex) and value != value
 
 
 def plain_numbers(observed: Any, expected: Any) -> Any:

@@ -50,6 +50,7 @@ def run_scenario(
     seed: int = 0,
     seconds: float = 5.0,
     luck: int = 0,
+    raw: bool = False,
 ) -> Run:
     """Run a check's scenario on an implementation and record what happened; judges nothing.
 
@@ -61,6 +62,7 @@ def run_scenario(
         seed: the same seed gives the same inputs.
         seconds: the time limit.
         luck: another number leaves the inputs alone, but changes what the global random generators give.
+        raw: leave what was asked and answered as it is, where the check has a way to tell what it shows.
     """
     run, printed = Run(), _Printed()
     own_seed = seed_for(seed, check.exercise, check.name)
@@ -73,6 +75,8 @@ def run_scenario(
         try:
             with time_limit(seconds):
                 run.observation = snapshot(check.scenario(answer, draw, **extra))
+                if check.tell and not raw:
+                    run.observation = told(check, run.observation)
         except TimeIsUp:
             run.observation = OutOfTime(seconds)
         except KeyboardInterrupt:
@@ -81,6 +85,11 @@ def run_scenario(
             run.observation = _raised(error, implementation, run)
     run.printed, run.drawn = printed.getvalue(), draw.drawn
     return run
+
+
+def told(check: Check, pairs: Any) -> Any:
+    """What a check's `tell` makes of each pair of what was asked and what was answered."""
+    return [snapshot(check.tell(asked, answered)) for asked, answered in pairs]
 
 
 class _Printed(io.StringIO):

@@ -2,6 +2,7 @@
 
 import inspect
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -93,32 +94,56 @@ def examine(exercise: Exercise, implementation: Any, *, seed: int = 0, seconds: 
         seconds: the time limit of each check; after one that is over time the rest is not run.
     """
     started = time.perf_counter()
-    verdict = Verdict(exercise.name, "wrong", [Outcome(check.name, check.demand, None) for check in exercise.checks])
-    verdict.note = signature_problem(exercise, implementation)
-    if not verdict.note:
-        runs = _run_all(exercise, implementation, verdict, seed, seconds)
-        if all(outcome.passed for outcome in verdict.outcomes):
-            verdict.state = "right"
+    note = signature_problem(exercise, implementation)
+    if note:
+        verdict = Verdict(exercise.name, "wrong", _not_reached(exercise), note=note)
+    else:
+        runs = _run_all(exercise, implementation, seed, seconds)
+        verdict = judge_runs(exercise, runs, seed=seed)
+        if verdict.state == "right":
             verdict.shortcut = _shortcut(exercise, implementation, seed, seconds)
-        else:
+        elif not verdict.diagnoses:
             observed = {name: run.observation for name, run in runs.items()}
-            verdict.diagnoses = diagnose(exercise, observed, seed=seed)
-            if not verdict.diagnoses:
-                verdict.note = _changes_its_mind(exercise, implementation, verdict, observed, seed, seconds)
+            verdict.note = _changes_its_mind(exercise, implementation, verdict, observed, seed, seconds)
     verdict.seconds = time.perf_counter() - started
     return verdict
 
 
-def _run_all(exercise: Exercise, implementation: Any, verdict: Verdict, seed: int, seconds: float) -> dict[str, Run]:
-    runs = {}
+def judge_runs(exercise: Exercise, runs: Mapping[str, Run], *, seed: int) -> Verdict:
+    """Judge what the checks' scenarios showed, wherever they ran; the answer itself is not needed.
+
+    Args:
+        exercise: the exercise.
+        runs: what each check showed, by the check's name; a check that is missing here was not reached.
+        seed: the one that the scenarios ran with.
+
+    Returns:
+        A verdict, right or wrong, without anything that needs the answer itself: shortcut and remarks.
+    """
+    verdict = Verdict(exercise.name, "wrong", _not_reached(exercise))
     for check, outcome in zip(exercise.checks, verdict.outcomes, strict=True):
-        run = run_scenario(check, implementation, siblings=exercise.siblings, seed=seed, seconds=seconds)
-        expected = known_observation(exercise, exercise.reference, check, seed)
-        runs[check.name] = run
-        outcome.problem = is_right(check, run.observation, expected) or ""
-        outcome.passed = not outcome.problem
-        outcome.call, outcome.printed = _telling_call(run, expected, check), run.printed
-        if isinstance(run.observation, OutOfTime):
+        run = runs.get(check.name)
+        if run is not None:
+            expected = known_observation(exercise, exercise.reference, check, seed)
+            outcome.problem = is_right(check, run.observation, expected) or ""
+            outcome.passed = not outcome.problem
+            outcome.call, outcome.printed = _telling_call(run, expected, check), run.printed
+    if all(outcome.passed for outcome in verdict.outcomes):
+        verdict.state = "right"
+    else:
+        verdict.diagnoses = diagnose(exercise, {name: run.observation for name, run in runs.items()}, seed=seed)
+    return verdict
+
+
+def _not_reached(exercise: Exercise) -> list[Outcome]:
+    return [Outcome(check.name, check.demand, None) for check in exercise.checks]
+
+
+def _run_all(exercise: Exercise, implementation: Any, seed: int, seconds: float) -> dict[str, Run]:
+    runs = {}
+    for check in exercise.checks:
+        runs[check.name] = run_scenario(check, implementation, siblings=exercise.siblings, seed=seed, seconds=seconds)
+        if isinstance(runs[check.name].observation, OutOfTime):
             break
     return runs
 

@@ -32,7 +32,7 @@ from course_lib.serving.settings import Settings
 from course_lib.serving.sockets import serve_stream
 
 PAGE = Path(__file__).parent / "page"
-Deadline = Annotated[int | None, Header(ge=1, description="Milliseconds that you are willing to wait.")]
+Deadline = Annotated[int | None, Header(ge=1, le=3_600_000, description="Milliseconds that you are willing to wait.")]
 Version = Annotated[str | None, Query(max_length=40, description="The active one, unless another is named.")]
 
 
@@ -96,7 +96,7 @@ def _add_images(app: FastAPI, service: Service) -> None:
 
             small = image.width * image.height <= DECODE_NOW
             item = prepare() if small else await service.decode(prepare, deadline=deadline)
-        answer = await service.answer(model, reader, item, deadline=deadline)
+        answer = await service.answer(model, chosen, item, deadline=deadline)
         service.monitor.queue.labels(model).observe(answer.queue_s)
         named = zip(reader.classes, answer.value, strict=True)
         classes = [{"name": name, "probability": round(share, 6)} for name, share in named]
@@ -112,7 +112,7 @@ def _add_audio(app: FastAPI, service: Service) -> None:
     async def transcribe(request: Request, version: Version = None, x_deadline_ms: Deadline = None) -> Response:
         """Write down what is said. The body is the file itself: WAV, FLAC or Ogg."""
         began = time.monotonic()
-        chosen, reader = service.pick("speech", "speech", version)
+        chosen, _ = service.pick("speech", "speech", version)
         kind = kind_of(request.headers.get("content-type"), SOUND_TYPES, what="WAV, FLAC and Ogg")
         service.check_room("speech")
         async with read_body(request, service, max_bytes=settings.max_audio_bytes) as content:
@@ -122,10 +122,11 @@ def _add_audio(app: FastAPI, service: Service) -> None:
                 return read_audio(content, kind, max_seconds=settings.max_audio_seconds)
 
             waveform = await service.decode(read, deadline=deadline)
-        answer = await service.answer("speech", reader, waveform, deadline=deadline)
+        answer = await service.answer("speech", chosen, waveform, deadline=deadline)
         service.monitor.queue.labels("speech").observe(answer.queue_s)
-        about = {"version": chosen, "milliseconds": milliseconds(answer, began)}
-        return JSONResponse({**answer.value, **about, "request_id": request.state.request_id})
+        heard, times = answer.value, milliseconds(answer, began)
+        body = {"text": heard.text, "words": heard.words, "seconds": heard.seconds, "version": chosen}
+        return JSONResponse({**body, "milliseconds": times, "request_id": request.state.request_id})
 
     @app.websocket("/v1/stream")
     async def stream(socket: WebSocket) -> None:
@@ -148,6 +149,11 @@ def _add_models(app: FastAPI, service: Service) -> None:
         service.pick(name, service.models[name].kind, version)
         service.models[name].activate(version)
         return JSONResponse(describe(service.models[name]))
+
+    @app.get("/v1/drift", **schemas.DRIFT)
+    async def drift() -> Response:
+        """Whether what comes in still looks like what the models know; null until a whole window has come."""
+        return JSONResponse({"models": service.drift()})
 
 
 def _add_health(app: FastAPI, service: Service) -> None:

@@ -5,7 +5,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,6 +17,7 @@ from course_lib.errors import CourseError
 from course_lib.serving.app import create_app
 from course_lib.serving.connections import PatientProtocol
 from course_lib.serving.first_models import load_models
+from course_lib.serving.models import Model
 from course_lib.serving.monitoring import LOG, JsonLines
 from course_lib.serving.service import Service
 from course_lib.serving.settings import Settings
@@ -45,7 +46,21 @@ def serve(*, host: str, port: int, token: str | None, folder: str | None, quiet:
     check_address(settings)
     if settings.token is None and host not in ("127.0.0.1", "::1", "localhost"):
         say(f"Anybody who can reach {host} may use this service: set a token with --token or COURSE_TOKEN.")
-    app = create_app(load_models(Path(folder) if folder else None, say=say), settings=settings)
+    return run(load_models(Path(folder) if folder else None, say=say), settings, quiet=quiet)
+
+
+def run(models: Mapping[str, Model], settings: Settings, *, quiet: bool = False) -> int:
+    """Serve models until a signal ends it.
+
+    Args:
+        models: by name.
+        settings: the limits.
+        quiet: write no line per request.
+
+    Returns:
+        The exit status.
+    """
+    app = create_app(models, settings=settings)
     log_json(logging.WARNING if quiet else logging.INFO)
     server = DrainingServer(configuration(app, settings), app.state.service, say=say)
     server.run()

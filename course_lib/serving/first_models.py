@@ -1,15 +1,18 @@
 """The models that `course serve` starts with: kept ones, or first ones, trained on the course's own data."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from course_lib.batches import Batches
-from course_lib.datasets import load
+from course_lib.checkpoints import load_checkpoint, save_checkpoint
+from course_lib.datasets import available, load
 from course_lib.images import channel_statistics, normalize, on_images, random_affine, random_crop
 from course_lib.models import SmallCNN, SmallResNet
 from course_lib.serving.models import ImageReader, Model, SpeechReader, load_image_model, models_dir, save_version
@@ -23,7 +26,7 @@ PLANS = {
         "prepare": "drawing",
         "size": 8,
         "epochs": 30,
-        "augment": [partial(random_affine, shift=0.08, zoom=0.15, shear=0.25)],
+        "augment": [partial(random_affine, shift=0.1, zoom=0.25, shear=0.4)],
     },
     "shapes": {
         "network": SmallResNet,
@@ -70,9 +73,40 @@ def train_first_version(name: str, folder: Path, *, say: Callable[[str], None], 
         )
         fit(network, batches, losses_of, recipe=recipe)
     reader = ImageReader(network.cpu().eval(), data.classes, plan["prepare"], plan["size"], mean, std)
+    reader = replace(reader, reference=reference_of(reader, data.splits["validation"].images))
     right = (torch.tensor(reader(list(test.images))).argmax(dim=1) == test.labels).float().mean().item()
     path = save_version(name, "1", reader, kind=plan["network"].__name__, options={}, folder=folder)
     say(f"  {100 * right:.1f} % of the {len(test):,} test pictures are right. Kept in {path}")
+
+
+def reference_of(reader: ImageReader, images: Tensor) -> Tensor:
+    """The statistics of known images, after they went the way that a client's go, shape `(n, statistics)`.
+
+    Args:
+        reader: the network.
+        images: in [0, 1], shape `(n, c, h, w)`; what it was not trained on, since it is surer of what it was.
+    """
+    inputs = []
+    for image in images[:500]:
+        pixels = image.mul(255).round().byte().permute(1, 2, 0).numpy()
+        picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
+        large = picture.resize((20 * picture.width, 20 * picture.height)) if reader.prepare == "drawing" else picture
+        inputs.append(reader.image(large))
+    return reader.statistics(inputs, reader(inputs))
+
+
+def reference_of_speech(reader: SpeechReader, folder: Path, *, say: Callable[[str], None]) -> Tensor | None:
+    """The statistics of known recordings, kept or made now; None where the engine that speaks is not installed."""
+    path = folder / "speech" / "reference.safetensors"
+    if not path.exists():
+        if not available("spoken_commands"):
+            return None
+        say("Listening to known voices, so that drift can be seen.")
+        waveforms = load("spoken_commands").splits["validation"].waveforms()[:300]
+        pieces = [waveforms[start : start + 30] for start in range(0, len(waveforms), 30)]
+        rows = torch.cat([reader.statistics(piece, reader(piece)) for piece in pieces])
+        save_checkpoint(path, {"reference": rows})
+    return load_checkpoint(path)["reference"]
 
 
 def load_models(folder: Path | None = None, *, say: Callable[[str], None] = lambda line: None) -> dict[str, Model]:
@@ -91,5 +125,7 @@ def load_models(folder: Path | None = None, *, say: Callable[[str], None] = lamb
             train_first_version(name, folder, say=say)
         models[name] = load_image_model(name, folder)
     network, card = load_recognizer("speech_streaming")
-    models["speech"] = Model("speech", "speech", {"1": SpeechReader(network, Alphabet(card["characters"]))}, "1")
+    reader = SpeechReader(network, Alphabet(card["characters"]))
+    reader = replace(reader, reference=reference_of_speech(reader, folder, say=say))
+    models["speech"] = Model("speech", "speech", {"1": reader}, "1")
     return models

@@ -67,7 +67,9 @@ def open_image(content: bytes, kind: str, *, max_pixels: int) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own warning of too many pixels: ours is an error
             image = Image.open(io.BytesIO(content), formats=[kind])
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        raise _too_large("more pixels than any picture needs", max_pixels) from None
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error):
         raise _damaged("picture", kind) from None
     _check_size(image.size, max_pixels)
     return image
@@ -202,18 +204,21 @@ def _check_signature(content: bytes, kind: str, signatures: dict[str, tuple[byte
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels or max(size) > MOST_SIDE:
-        raise Refusal(
-            413,
-            f"The picture has {width:,} x {height:,} pixels; {max_pixels:,} in all and {MOST_SIDE:,} to a side are "
-            "the most.",
-            fix="Make it smaller.",
-        )
+        raise _too_large(f"{width:,} x {height:,} pixels", max_pixels)
     if min(size) < LEAST_SIDE:
         raise Refusal(
             422,
             f"The picture has {width:,} x {height:,} pixels; each side needs at least {LEAST_SIDE}.",
             fix="Send a larger one.",
         )
+
+
+def _too_large(found: str, max_pixels: int) -> Refusal:
+    return Refusal(
+        413,
+        f"The picture has {found}; {max_pixels:,} in all and {MOST_SIDE:,} to a side are the most.",
+        fix="Make it smaller.",
+    )
 
 
 def _webp_size(content: bytes) -> tuple[int, int]:

@@ -3,19 +3,20 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from course_lib.checkpoints import load_checkpoint, save_checkpoint
+from course_lib.drift import IMAGE_STATISTICS, SOUND_STATISTICS, image_statistics
 from course_lib.errors import CourseError
 from course_lib.images import normalize
 from course_lib.models import MLP, FastResNet, SmallCNN, SmallResNet
 from course_lib.paths import checkout, write_atomically
 from course_lib.serving.inputs import drawing, picture
-from course_lib.serving.streams import Stream, transcribe
+from course_lib.serving.streams import Stream, Transcript, transcribe
 from course_lib.text import Alphabet
 
 NETWORKS = {
@@ -28,13 +29,7 @@ PREPARE = {"drawing": drawing, "picture": picture}
 VERSION = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
 
-class Reader(Protocol):
-    """One version of a model: takes a list of prepared inputs, gives one answer for each."""
-
-    def __call__(self, inputs: list[Any]) -> list[Any]: ...
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageReader:
     """A network that classifies pictures, and all that belongs to it.
 
@@ -44,8 +39,10 @@ class ImageReader:
         prepare: "drawing" or "picture": how a file becomes an image in [0, 1].
         size: of the image that the network sees.
         mean, std: of each channel over the training images.
-        reference: what the training images' statistics were, `(n, statistics)`, for drift; None where unknown.
+        reference: the statistics of images that the network knows, `(n, statistics)`, for drift; None where unknown.
     """
+
+    STATISTICS: ClassVar[tuple[str, ...]] = IMAGE_STATISTICS
 
     network: nn.Module
     classes: list[str]
@@ -65,25 +62,39 @@ class ImageReader:
         images = normalize(torch.stack(inputs), mean=self.mean, std=self.std)
         return self.network(images).softmax(dim=1).tolist()
 
+    def statistics(self, inputs: list[Tensor], answers: list[list[float]]) -> Tensor:
+        """What drift is seen by, shape `(n, statistics)`."""
+        confidence = torch.tensor([max(probabilities) for probabilities in answers])
+        return torch.cat([image_statistics(torch.stack(inputs)), confidence[:, None]], dim=1)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class SpeechReader:
     """A network that hears, and its letters.
 
     Attributes:
         network: a `StreamingRecognizer` in evaluation mode.
         alphabet: its labels.
+        reference: the statistics of recordings that the network knows, `(n, statistics)`; None where unknown.
     """
+
+    STATISTICS: ClassVar[tuple[str, ...]] = SOUND_STATISTICS
 
     network: nn.Module
     alphabet: Alphabet
+    reference: Tensor | None = None
 
     def stream(self) -> Stream:
         """A transcript that has just begun."""
         return Stream(self.network, self.alphabet)
 
-    def __call__(self, inputs: list[Tensor]) -> list[dict[str, Any]]:
+    def __call__(self, inputs: list[Tensor]) -> list[Transcript]:
+        """Transcripts of waveforms, 16 kHz."""
         return transcribe(self.network, self.alphabet, inputs)
+
+    def statistics(self, inputs: list[Tensor], answers: list[Transcript]) -> Tensor:
+        """What drift is seen by, shape `(n, statistics)`."""
+        return torch.stack([answer.statistics for answer in answers])
 
 
 @dataclass

@@ -70,6 +70,14 @@ class Monitor:
         for name, batcher in service.batchers.items():
             depth.add_metric([name], len(batcher.queue))
         yield depth
+        scores = GaugeMetricFamily("drift_score", "Of the last window.", labels=["model", "version", "statistic"])
+        alarms = GaugeMetricFamily("drift_alarm", "1 where the inputs have changed.", labels=["model", "version"])
+        for told in service.drift():
+            where = [told["model"], told["version"]]
+            alarms.add_metric(where, float(bool(told["alarm"])))
+            for statistic, score in told["scores"].items():
+                scores.add_metric([*where, statistic], float("nan") if score is None else score)
+        yield from (scores, alarms)
 
     def on_batch(self, model: str) -> Callable[[int, float], None]:
         """What a batcher calls after each batch."""

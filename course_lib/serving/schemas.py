@@ -77,6 +77,17 @@ TRANSCRIBE = _route(
 )
 MODELS = _route(_json(_object(models=_list(MODEL)), "all models"))
 ACTIVATE = _route(_json(MODEL, "the model as it is now"), 403, 404, 422)
+MAYBE_NUMBER = {"type": ["number", "null"]}
+WATCH = _object(
+    model=TEXT,
+    version=TEXT,
+    alarm={"type": ["boolean", "null"]},
+    alarm_level=NUMBER,
+    window=NUMBER,
+    waiting=NUMBER,
+    scores={"type": "object", "additionalProperties": MAYBE_NUMBER},
+)
+DRIFT = _route(_json(_object(models=_list(WATCH)), "each version that has had inputs"))
 METRICS = _route({"description": "metrics as text", "content": {"text/plain": {"schema": TEXT}}})
 HEALTH = {
     "responses": {

@@ -2,16 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from course_lib.drift import DriftWatch
 from course_lib.serving.batching import Answer, Batcher, Closed, PastDeadline, QueueFull
 from course_lib.serving.models import Model
-from course_lib.serving.monitoring import Monitor
+from course_lib.serving.monitoring import LOG, Monitor
 from course_lib.serving.refusals import Refusal, busy
 from course_lib.serving.settings import Settings
 
@@ -30,15 +33,17 @@ class Service:
         self.draining = False
         self.num_requests = self.num_streams = self.bytes_in_flight = 0
         self.batchers: dict[str, Batcher] = {}
+        self.watches: dict[tuple[str, str], DriftWatch] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start the threads and the queues, and end them when all that was accepted has its answer."""
+        self.draining = False
         self.computing = ThreadPoolExecutor(1, "computing", initializer=torch.set_num_threads, initargs=(1,))
         self.decoding = ThreadPoolExecutor(1, "decoding", initializer=torch.set_num_threads, initargs=(1,))
         for name, model in self.models.items():
             self.batchers[name] = Batcher(
-                lambda items: _by_version(items),
+                partial(self._compute, name),
                 executor=self.computing,
                 max_batch=self.settings.max_batch,
                 max_delay_s=self.settings.max_delay_s,
@@ -89,20 +94,70 @@ class Service:
         except QueueFull as full:
             raise busy("requests", full.retry_after) from None
 
-    async def answer(self, name: str, reader: Any, item: Any, *, deadline: float) -> Answer:
+    async def answer(self, name: str, version: str, item: Any, *, deadline: float) -> Answer:
         """Put an item into the model's queue, and wait for its answer.
+
+        Args:
+            name: the model's.
+            version: that is to answer.
+            item: what its reader takes.
+            deadline: by `time.monotonic`.
 
         Raises:
             Refusal: 429, 503 or 504.
         """
         try:
-            return await self.batchers[name].submit((reader, item), deadline=deadline)
+            return await self.batchers[name].submit((version, item), deadline=deadline)
         except QueueFull as full:
             raise busy("requests", full.retry_after) from None
         except PastDeadline:
             raise too_late() from None
         except Closed:
             raise draining() from None
+
+    def _compute(self, name: str, items: list[tuple[str, Any]]) -> list[Any]:
+        """Answers in the order of the items, each by its own version; those of one version together."""
+        answers: list[Any] = [None] * len(items)
+        places: dict[str, list[int]] = {}
+        for place, (version, _) in enumerate(items):
+            places.setdefault(version, []).append(place)
+        for version, own in places.items():
+            reader, inputs = self.models[name].versions[version], [items[place][1] for place in own]
+            results = reader(inputs)
+            self.watch(name, version, lambda reader=reader, pair=(inputs, results): reader.statistics(*pair))
+            for place, result in zip(own, results, strict=True):
+                answers[place] = result
+        return answers
+
+    def watch(self, name: str, version: str, statistics: Callable[[], Tensor]) -> None:
+        """Look at inputs for drift, where the model says what it knows."""
+        reference = self.models[name].versions[version].reference
+        if reference is not None:
+            window = self.settings.drift_window
+            watch = self.watches.setdefault((name, version), DriftWatch(reference, window=window))
+            try:
+                watch.observe(statistics())
+            except Exception:  # whoever asked for an answer gets it all the same
+                LOG.exception("drift could not be judged", extra={"about": {"model": name}})
+
+    def drift(self) -> list[dict[str, Any]]:
+        """What the watches saw, for each version that has one."""
+        told = []
+        for (name, version), watch in list(self.watches.items()):
+            names, latest = self.models[name].versions[version].STATISTICS, watch.latest
+            scores = [None] * len(names) if latest is None else [round(score, 3) for score in latest.scores.tolist()]
+            told.append(
+                {
+                    "model": name,
+                    "version": version,
+                    "alarm": None if latest is None else latest.alarm,
+                    "alarm_level": round(watch.level, 3),
+                    "window": watch.window,
+                    "waiting": len(watch.rows),
+                    "scores": dict(zip(names, scores, strict=True)),
+                }
+            )
+        return told
 
     async def decode(self, function: Any, *args: Any, deadline: float) -> Any:
         """Call a function that takes longer than the event loop may wait, in the thread for that.
@@ -148,15 +203,3 @@ def draining() -> Refusal:
         fix="Try again in a moment.",
         headers={"Retry-After": "1", "Connection": "close"},
     )
-
-
-def _by_version(items: list[tuple[Any, Any]]) -> list[Any]:
-    """Answers in the order of the items, each by its own reader; those of one reader together."""
-    answers: list[Any] = [None] * len(items)
-    places: dict[int, list[int]] = {}
-    for place, (reader, _) in enumerate(items):
-        places.setdefault(id(reader), []).append(place)
-    for own in places.values():
-        for place, answer in zip(own, items[own[0]][0]([items[place][1] for place in own]), strict=True):
-            answers[place] = answer
-    return answers

@@ -26,6 +26,7 @@ class Settings:
         stream_idle_s: a stream that sends nothing for so long is closed.
         max_bytes_in_flight: of all bodies that are being received or decoded.
         max_connections: open connections.
+        drift_window: inputs that are judged together for drift.
         drain_seconds: how long accepted requests may take to finish after SIGTERM.
     """
 
@@ -46,6 +47,7 @@ class Settings:
     stream_idle_s: float = 10.0
     max_bytes_in_flight: int = 128_000_000
     max_connections: int = 512
+    drift_window: int = 50
     drain_seconds: float = 10.0
 
     def __post_init__(self):

@@ -82,8 +82,7 @@ class Conversation:
 
     async def run(self) -> None:
         """Listen until the client stops."""
-        version = self._check_start(await self._receive())
-        _, reader = self.service.models["speech"].pick(version)
+        version, reader = self.service.models["speech"].pick(self._check_start(await self._receive()))
         stream, told, told_at = reader.stream(), "", 0.0
         while True:
             message = await self._receive()
@@ -100,6 +99,7 @@ class Conversation:
         took = time.perf_counter() - began
         self.service.monitor.stream_final.observe(took)
         await self._send(type="final", text=text, words=stream.words(), milliseconds={"final": round(1000 * took, 2)})
+        await self._compute(self.service.watch, "speech", version, stream.statistics)
 
     async def _compute(self, function: Callable[..., str], *args: Any) -> str:
         return await asyncio.get_running_loop().run_in_executor(self.service.computing, function, *args)
@@ -129,9 +129,9 @@ class Conversation:
             raise Abuse("unauthorized", 'This service asks for a token: {"type": "start", "token": "...", ...}.')
         if message.get("sample_rate") != SAMPLE_RATE or isinstance(message["sample_rate"], bool):
             raise Abuse("sample_rate", f'"sample_rate" must be {SAMPLE_RATE}: resample before you send.')
-        version = message.get("version")
-        if version is not None and version not in self.service.models["speech"].versions:
-            raise Abuse("unknown_version", f"Versions: {', '.join(self.service.models['speech'].versions)}.")
+        version, versions = message.get("version"), list(self.service.models["speech"].versions)
+        if version is not None and version not in versions:
+            raise Abuse("unknown_version", f"Versions: {', '.join(versions)}.")
         return version
 
     def _has_token(self, message: dict[str, Any], token: str) -> bool:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.audio import HOP, SAMPLE_RATE, WINDOW, log_mel
+from course_lib.drift import sound_statistics
 from course_lib.speech_models import ROWS, STACKED, stack_frames
 from course_lib.text import BLANK, Alphabet
 
@@ -27,6 +28,7 @@ class Spelled:
     rows: int = 0
     before: int = BLANK
     characters: list[tuple[str, int, int]] = field(default_factory=list)
+    sure: list[float] = field(default_factory=list)  # the probability of each label that is no blank
 
     def read(self, logits: Tensor) -> None:
         """Read on.
@@ -34,7 +36,10 @@ class Spelled:
         Args:
             logits: the new rows, shape `(rows, labels)`.
         """
-        for label in logits.argmax(dim=1).tolist():
+        best = logits.softmax(dim=1).max(dim=1)
+        for label, probability in zip(best.indices.tolist(), best.values.tolist(), strict=True):
+            if label != BLANK:
+                self.sure.append(probability)
             if label != BLANK and label == self.before:
                 character, start, _ = self.characters[-1]
                 self.characters[-1] = character, start, self.rows + 1
@@ -42,6 +47,11 @@ class Spelled:
                 self.characters.append((self.alphabet.decode([label]), self.rows, self.rows + 1))
             self.before = label
             self.rows += 1
+
+    @property
+    def confidence(self) -> float:
+        """The mean probability of what was written; 0 where nothing was."""
+        return sum(self.sure) / max(1, len(self.sure))
 
     @property
     def text(self) -> str:
@@ -79,7 +89,7 @@ class Stream:
     def __init__(self, network: nn.Module, alphabet: Alphabet):
         self.network, self.spelled = network, Spelled(alphabet)
         self.samples, self.frames, self.state = torch.zeros(0), torch.zeros(0, 40), None
-        self.num_samples = 0
+        self.num_samples, self.heard = 0, [self.frames]
 
     @property
     def seconds(self) -> float:
@@ -99,6 +109,10 @@ class Stream:
         """The words with their times."""
         return self.spelled.words(seconds=self.seconds)
 
+    def statistics(self) -> Tensor:
+        """What drift is seen by, shape `(1, statistics)`."""
+        return _statistics(torch.cat(self.heard), self.num_samples, self.spelled)[None]
+
     @torch.inference_mode()
     def _hear(self, samples: Tensor) -> str:
         self.samples = torch.cat([self.samples, samples])
@@ -106,6 +120,7 @@ class Stream:
             new = log_mel(self.samples)
             self.samples = self.samples[len(new) * HOP :].clone()
             self.frames = torch.cat([self.frames, new])
+            self.heard.append(new)
         stacked = stack_frames(self.frames)
         if len(stacked):
             self.frames = self.frames[len(stacked) * STACKED :].clone()
@@ -114,24 +129,45 @@ class Stream:
         return self.spelled.text
 
 
+@dataclass(frozen=True)
+class Transcript:
+    """What was said in a recording.
+
+    Attributes:
+        text: words with one space between them.
+        words: each with its start and end in seconds.
+        seconds: the length of the recording.
+        statistics: what drift is seen by, shape `(statistics,)`.
+    """
+
+    text: str
+    words: list[dict[str, Any]]
+    seconds: float
+    statistics: Tensor
+
+
 @torch.inference_mode()
-def transcribe(network: nn.Module, alphabet: Alphabet, waveforms: list[Tensor]) -> list[dict[str, Any]]:
+def transcribe(network: nn.Module, alphabet: Alphabet, waveforms: list[Tensor]) -> list[Transcript]:
     """Whole recordings, together.
 
     Args:
         network: a `StreamingRecognizer`; it hears forwards only, so padding behind a recording changes nothing.
         alphabet: its labels.
         waveforms: 16 kHz, each of shape `(time,)`.
-
-    Returns:
-        For each its text, its words with their times, and its length in seconds.
     """
-    padded = [torch.cat([waveform, torch.zeros(AFTERWARDS)]) for waveform in waveforms]
-    stacks = [stack_frames(log_mel(waveform)) for waveform in padded]
+    features = [log_mel(torch.cat([waveform, torch.zeros(AFTERWARDS)])) for waveform in waveforms]
+    stacks = [stack_frames(each) for each in features]
     logits, _ = network.listen(nn.utils.rnn.pad_sequence(stacks, batch_first=True))
     results = []
-    for waveform, stack, rows in zip(waveforms, stacks, logits, strict=True):
+    for waveform, frames, stack, rows in zip(waveforms, features, stacks, logits, strict=True):
         spelled, seconds = Spelled(alphabet), len(waveform) / SAMPLE_RATE
         spelled.read(rows[: ROWS * len(stack)])
-        results.append({"text": spelled.text, "words": spelled.words(seconds=seconds), "seconds": round(seconds, 3)})
+        told = _statistics(frames, len(waveform), spelled)
+        results.append(Transcript(spelled.text, spelled.words(seconds=seconds), round(seconds, 3), told))
     return results
+
+
+def _statistics(frames: Tensor, num_samples: int, spelled: Spelled) -> Tensor:
+    """Of the recording's own frames, without the silence that was put behind it."""
+    own = frames[: max(1, 1 + (num_samples - WINDOW) // HOP)]
+    return torch.cat([sound_statistics(own), torch.tensor([spelled.confidence])])

@@ -90,7 +90,7 @@ def gradients_of_attention(scaled_dot_product_attention, draw):
 
 @check("Without a limit: the present and the whole past, never the future")
 def the_whole_past(causal_mask, draw):
-    return [causal_mask(num_frames) for num_frames in (2, 3, 5, 8, 1)]
+    return [causal_mask(num_frames) for num_frames in (2, 3, 5, 8, 1, draw.choice(range(9, 40)))]
 
 
 @check("With a reach, only the last few frames, each one's own among them")
@@ -177,7 +177,8 @@ def two_columns(positional_encoding, draw):
 
 @check("Pairs of columns, each slower than the one before")
 def slower_and_slower(positional_encoding, draw):
-    return [positional_encoding(num_positions, width=width) for num_positions, width in ((5, 4), (9, 6), (20, 16))]
+    sizes = ((5, 4), (9, 6), (20, 16), (draw.choice(range(21, 60)), 8))
+    return [positional_encoding(num_positions, width=width) for num_positions, width in sizes]
 
 
 @check("Float32 numbers, one row for each position")

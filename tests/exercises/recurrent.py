@@ -9,41 +9,41 @@ def numbers(draw, *shape):
     return draw.normal(*shape, dtype=torch.float64)
 
 
-# rnn_forward
+# rnn_forward: in single precision, as the layers of torch that somebody might put in its place
 
 
 def rnn_weights(draw, features, hidden):
     return {
-        "weight_input": numbers(draw, hidden, features),
-        "weight_hidden": 0.7 * numbers(draw, hidden, hidden),
-        "bias": numbers(draw, hidden),
+        "weight_input": draw.normal(hidden, features),
+        "weight_hidden": 0.7 * draw.normal(hidden, hidden),
+        "bias": draw.normal(hidden),
     }
 
 
 @check("One step, small enough to do by hand")
 def one_step(rnn_forward, draw):
-    return [rnn_forward(numbers(draw, 2, 1, 3), numbers(draw, 2, 4), **rnn_weights(draw, 3, 4)) for _ in range(2)]
+    return [rnn_forward(draw.normal(2, 1, 3), draw.normal(2, 4), **rnn_weights(draw, 3, 4)) for _ in range(2)]
 
 
 @check("The state goes from step to step")
 def state_goes_on(rnn_forward, draw):
     observed = []
     for _ in range(3):
-        state = torch.zeros(1, 3, dtype=torch.float64)
-        observed.append(rnn_forward(numbers(draw, 1, 5, 2), state, **rnn_weights(draw, 2, 3)))
+        state = torch.zeros(1, 3)
+        observed.append(rnn_forward(draw.normal(1, 5, 2), state, **rnn_weights(draw, 2, 3)))
     return observed
 
 
 @check("Several sequences at once, each with a state of its own")
 def sequences_do_not_mix(rnn_forward, draw):
-    return rnn_forward(numbers(draw, 5, 4, 3), numbers(draw, 5, 2), **rnn_weights(draw, 3, 2))
+    return rnn_forward(draw.normal(5, 4, 3), draw.normal(5, 2), **rnn_weights(draw, 3, 2))
 
 
 @check("The last state is where one can read on")
 def reading_on(rnn_forward, draw):
-    weights, state, observed = rnn_weights(draw, 3, 4), numbers(draw, 2, 4), []
+    weights, state, observed = rnn_weights(draw, 3, 4), draw.normal(2, 4), []
     for steps in (3, 1, 2):
-        outputs, state = rnn_forward(numbers(draw, 2, steps, 3), state, **weights)
+        outputs, state = rnn_forward(draw.normal(2, steps, 3), state, **weights)
         observed += [outputs, state]
     return observed
 
@@ -52,7 +52,7 @@ def reading_on(rnn_forward, draw):
 def givens_survive(rnn_forward, draw):
     observed = []
     for _ in range(3):
-        inputs, state = numbers(draw, 2, 3, 4), numbers(draw, 2, 5)
+        inputs, state = draw.normal(2, 3, 4), draw.normal(2, 5)
         rnn_forward(inputs, state, **rnn_weights(draw, 4, 5))
         observed.append([inputs, state])
     return observed
@@ -60,10 +60,10 @@ def givens_survive(rnn_forward, draw):
 
 @check("Gradients go back through time, to the first input and to the weights")
 def gradients_through_time(rnn_forward, draw):
-    inputs, state = numbers(draw, 2, 4, 3).requires_grad_(), numbers(draw, 2, 5)
+    inputs, state = draw.normal(2, 4, 3).requires_grad_(), draw.normal(2, 5)
     weights = {name: each.requires_grad_() for name, each in rnn_weights(draw, 3, 5).items()}
     _, last = rnn_forward(inputs, state, **weights)
-    (last * numbers(draw, 2, 5)).sum().backward()
+    (last * draw.normal(2, 5)).sum().backward()
     return [inputs.grad, *[each.grad for each in weights.values()]]
 
 

@@ -47,32 +47,62 @@ def in_words(observed, expected):
     return f"{wrong[0]} (in {len(wrong)} of {len(expected)} collections)" if wrong else None
 
 
-@check("Each row stands in exactly one part", judge=in_words)
+def whereabouts(asked, parts):
+    rows = [row for part in parts for row in part]
+    if len(set(rows)) < len(rows):
+        return "a row stands in two parts"
+    return "each row once" if sorted(rows) == list(range(len(asked["labels"]))) else "some rows stand in no part"
+
+
+def proportions(asked, parts):
+    labels, fractions = asked["labels"], asked["fractions"]
+    wanted = torch.outer(torch.tensor(fractions), labels.bincount())
+    found = torch.stack([labels[part].bincount(minlength=len(wanted[0])) for part in parts])
+    if found.shape != wanted.shape:
+        return f"{len(wanted)} fractions gave {len(found)} parts"
+    return "in proportion" if (found - wanted).abs().max() < 1.5 else "a part has too many or too few of some class"
+
+
+def copies_together(asked, parts):
+    seen = [{tuple(image) for image in asked["images"][part].flatten(1).tolist()} for part in parts]
+    if sum(map(len, seen)) > len(set.union(*seen)):
+        return "two parts share a picture"
+    return "kept together" if sum(map(len, parts)) == len(asked["labels"]) else "some copies are thrown away"
+
+
+def seed_decides(asked, splits):
+    first, again, other = splits
+    if first != again:
+        return asked["otherwise"]
+    return "the seed decides" if other is None or first != other else "two different seeds gave the same split"
+
+
+@check("Each row stands in exactly one part", judge=in_words, tell=whereabouts)
 def each_row_once(stratified_split, draw):
-    return [_whereabouts(stratified_split, _collection(draw, sizes=(13, 8, 21)), draw) for _ in range(8)]
+    return [_split(stratified_split, _collection(draw, sizes=(13, 8, 21)), draw.seed()) for _ in range(8)]
 
 
-@check("Each part holds its fraction of every class, whatever the order of the rows", judge=in_words)
+@check("Each part holds its fraction of every class, whatever the order of the rows", judge=in_words, tell=proportions)
 def classes_in_proportion(stratified_split, draw):
-    said = []
+    pairs = []
     for fractions in [None, (0.5, 0.4, 0.1), (0.3, 0.3, 0.4), (0.4, 0.3, 0.2, 0.1), (0.2, 0.2, 0.3, 0.3)]:
         for is_sorted in (True, False):
             collection = _collection(draw, sizes=(60, 20, 100, 40, 80, 20), is_sorted=is_sorted)
-            said.append(_proportions(stratified_split, collection, fractions, draw.seed()))
-    return said
+            pairs.append(_split(stratified_split, collection, draw.seed(), fractions))
+    return pairs
 
 
-@check("Copies of one picture are all kept, together in one part", judge=in_words)
+@check("Copies of one picture are all kept, together in one part", judge=in_words, tell=copies_together)
 def copies_stay_together(stratified_split, draw):
-    return [_copies(stratified_split, _collection(draw, sizes=(20, 30), copies=50), draw) for _ in range(8)]
+    return [_split(stratified_split, _collection(draw, sizes=(20, 30), copies=50), draw.seed()) for _ in range(8)]
 
 
-@check("The same seed gives the same split, another seed another one", judge=in_words)
+@check("The same seed gives the same split, another seed another one", judge=in_words, tell=seed_decides)
 def the_seed_decides(stratified_split, draw):
     images, labels = _collection(draw, sizes=(30, 40))
-    is_default = _rows(stratified_split(images, labels)) == _rows(stratified_split(images, labels, seed=0))
-    said = "the seed decides" if is_default else "without a seed, it is not the split of seed 0"
-    return [said] + [_seeds(stratified_split, _collection(draw, sizes=(15, 20), copies=5), draw) for _ in range(8)]
+    default, zero = _rows(stratified_split(images, labels)), _rows(stratified_split(images, labels, seed=0))
+    pairs = [({"otherwise": "without a seed, it is not the split of seed 0"}, (default, zero, None))]
+    return pairs + [_seeds(stratified_split, _collection(draw, sizes=(15, 20), copies=5), draw) for _ in range(8)]
 
 
 def _batches(draw, *, sizes):
@@ -96,37 +126,15 @@ def _rows(parts):
     return [part.sort().values.tolist() for part in rows]
 
 
-def _whereabouts(stratified_split, collection, draw):
-    images, labels = collection
-    rows = [row for part in _rows(stratified_split(images, labels, seed=draw.seed())) for row in part]
-    if len(set(rows)) < len(rows):
-        return "a row stands in two parts"
-    return "each row once" if sorted(rows) == list(range(len(labels))) else "some rows stand in no part"
-
-
-def _proportions(stratified_split, collection, fractions, seed):
+def _split(stratified_split, collection, seed, fractions=None):
+    """What was asked, and the rows of each part."""
     images, labels = collection
     options = {} if fractions is None else {"fractions": fractions}
     parts = _rows(stratified_split(images, labels, seed=seed, **options))
-    wanted = torch.outer(torch.tensor(fractions or (0.6, 0.2, 0.2)), labels.bincount())
-    found = torch.stack([labels[part].bincount(minlength=len(wanted[0])) for part in parts])
-    if found.shape != wanted.shape:
-        return f"{len(wanted)} fractions gave {len(found)} parts"
-    return "in proportion" if (found - wanted).abs().max() < 1.5 else "a part has too many or too few of some class"
-
-
-def _copies(stratified_split, collection, draw):
-    images, labels = collection
-    parts = _rows(stratified_split(images, labels, seed=draw.seed()))
-    seen = [{tuple(image) for image in images[part].flatten(1).tolist()} for part in parts]
-    if sum(map(len, seen)) > len(set.union(*seen)):
-        return "two parts share a picture"
-    return "kept together" if sum(map(len, parts)) == len(labels) else "some copies are thrown away"
+    return {"images": images, "labels": labels, "fractions": fractions or (0.6, 0.2, 0.2)}, parts
 
 
 def _seeds(stratified_split, collection, draw):
     seed = draw.seed()
-    first, again, other = (_rows(stratified_split(*collection, seed=number)) for number in (seed, seed, seed + 1))
-    if first != again:
-        return "the same seed gave two different splits"
-    return "the seed decides" if first != other else "two different seeds gave the same split"
+    splits = [_rows(stratified_split(*collection, seed=number)) for number in (seed, seed, seed + 1)]
+    return {"otherwise": "the same seed gave two different splits"}, splits

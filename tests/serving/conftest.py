@@ -9,7 +9,8 @@ import torch
 from fastapi.testclient import TestClient
 from PIL import Image, ImageDraw
 
-from course_lib.datasets import load
+from course_lib.catalog import find
+from course_lib.checkpoints import save_checkpoint
 from course_lib.serving.app import create_app
 from course_lib.serving.models import ImageReader, Model, SpeechReader
 from course_lib.serving.settings import Settings
@@ -26,12 +27,16 @@ def models_folder(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("models")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PLANS, "digits", PLANS["digits"] | {"epochs": 8})
+        patch.setitem(PLANS, "digits", PLANS["digits"] | {"epochs": 5})
         train_first_version("digits", folder, say=lambda line: None)
     torch.manual_seed(0)
     network = SmallResNet().eval()
-    reader = ImageReader(network, load("shapes").classes, "picture", 32, torch.full((3,), 0.5), torch.full((3,), 0.25))
+    reader = ImageReader(
+        network, list(find("shapes").classes), "picture", 32, torch.full((3,), 0.5), torch.full((3,), 0.25)
+    )
     save_version("shapes", "1", reader, kind="SmallResNet", options={}, folder=folder)
+    reference = torch.rand(100, 5, generator=torch.Generator().manual_seed(0))
+    save_checkpoint(folder / "speech" / "reference.safetensors", {"reference": reference})  # real voices take 10 s
     return folder
 
 

@@ -1,0 +1,143 @@
+"""`course grade`: from submissions to grades, with a progress bar; it goes on where it was broken off."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from course_lib.errors import CourseError
+from course_lib.grading import tables
+from course_lib.grading.intake import Submission, find_submissions
+from course_lib.grading.pages import Class, class_page, student_page
+from course_lib.grading.plan import SECONDS_PER_CHECK, Plan, edition_of, imports_of, lessons_named_in, make_plan
+from course_lib.grading.pool import Setting, Task, Zygote, drive_all, zygotes
+from course_lib.grading.records import Run, begin, finish
+from course_lib.grading.sandbox import TIERS
+from course_lib.grading.similarity import Similarity
+from course_lib.grading.submission import grade, record_key
+from course_lib.grading.surroundings import checkouts
+from course_lib.grading.weights import Weights, read_weights
+from course_lib.paths import checkout, lessons, write_atomically
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line.
+
+    Attributes:
+        submissions: folders, archives, notebooks.
+        lessons: names or numbers; empty for those that the weights or the files name.
+        weights: a TOML file with points; None for one point each.
+        out: where the grades go.
+        jobs: how many workers at a time.
+        isolation: the tier to use at most; None for the best.
+        require_isolation: refuse anything below the best tier.
+        seconds: the time limit of each check.
+    """
+
+    submissions: list[Path]
+    lessons: list[str] = field(default_factory=list)
+    weights: Path | None = None
+    out: Path = Path("grades")
+    jobs: int = 0
+    isolation: str | None = None
+    require_isolation: bool = False
+    seconds: float = SECONDS_PER_CHECK
+
+
+def grade_class(options: Options) -> int:
+    """Grade everybody, and write tables and pages.
+
+    Returns:
+        The exit status, 0.
+
+    Raises:
+        CourseError: there is nothing to grade, or the isolation that was required can't be reached.
+    """
+    started, weights = time.monotonic(), read_weights(options.weights)
+    submissions = find_submissions(options.submissions)
+    draft = make_plan(_lessons(options, weights, submissions), seed=0)
+    run = begin(options.out, edition=edition_of(draft), lessons=list(draft.lessons))
+    plan = Plan(draft.lessons, run.seed, options.seconds)
+    setting = _setting(options, plan)
+    with zygotes(setting, options.jobs or os.cpu_count() or 1) as workers:
+        _announce(setting, submissions, plan, run)
+        keys = _grade_all(submissions, plan, run, workers)
+    _write_everything(options.out, keys, run, plan, weights, setting.tier)
+    print(
+        f"Graded {len(keys)} submissions in {time.monotonic() - started:.0f} s. Begin with {options.out / 'class.html'}"
+    )
+    return 0
+
+
+def _lessons(options: Options, weights: Weights, submissions: list[Submission]) -> list[str]:
+    named = options.lessons or weights.lessons
+    named = named or lessons_named_in([source.name for each in submissions for source in each.sources])
+    if not named:
+        raise CourseError("No file is called like a lesson: say which one to grade, such as --lesson backprop.")
+    return named
+
+
+def _setting(options: Options, plan: Plan) -> Setting:
+    order = list(TIERS)
+    tiers = order[order.index(options.isolation) :] if options.isolation else order
+    if options.require_isolation:
+        tiers = order[:1]
+    hidden = [folder / "solutions" for folder in (checkout(), *checkouts())]
+    hidden += [*(path.resolve() for path in options.submissions), options.out.resolve()]
+    return Setting(imports_of(plan), hidden, tiers)
+
+
+def _announce(setting: Setting, submissions: list[Submission], plan: Plan, run: Run) -> None:
+    tier = TIERS[setting.tier]
+    verb = "Going on with" if run.is_resumed else "Grading"
+    print(f"{verb} {len(submissions)} submissions of {', '.join(plan.lessons)}.")
+    print(f"Isolation: {tier.name} ({tier.means}). It withstands {', '.join(tier.withstands)}.")
+    if setting.why_not:
+        print(f"Not reached: {'; '.join(setting.why_not)}", file=sys.stderr)
+
+
+def _grade_all(submissions: list[Submission], plan: Plan, run: Run, workers: list[Zygote]) -> list[str]:
+    """Grade who has no record yet; returns everybody's key, in order."""
+    edition = edition_of(plan)
+    keys = [record_key(submission, edition) for submission in submissions]
+    with tqdm(total=len(submissions), unit="submission", disable=None) as bar:
+
+        def tasks() -> Iterator[Task]:
+            for submission, key in zip(submissions, keys, strict=True):
+                if run.record(key) is None:
+                    yield grade(submission, plan, edition)
+                else:
+                    bar.update()
+
+        def keep(record: dict) -> None:
+            run.keep(record)
+            bar.update()
+
+        drive_all(tasks(), workers, keep)
+    return keys
+
+
+def _write_everything(out: Path, keys: list[str], run: Run, plan: Plan, weights: Weights, tier: str) -> None:
+    group, similarity, rows, suites = Class(plan.lessons), Similarity(), [], []
+    for record in run.records(keys):
+        slug = tables.slug_of(record)
+        row = tables.row_of(record, weights, f"students/{slug}.html")
+        rows.append(row)
+        suites.append(tables.junit_suite(record))
+        group.add(record, record["student"])
+        similarity.add(record, record["student"])
+        write_atomically(out / row.page, student_page(record, row, weights))
+        tables.write_gradescope(out / "gradescope" / slug / "results.json", record, weights)
+    exercises = group.exercises()
+    tables.write_grades(out / "grades.csv", rows, exercises, weights)
+    assignment = ", ".join(f"{lesson.number:02d} {lesson.name}" for lesson in lessons() if lesson.name in plan.lessons)
+    tables.write_canvas(out / "canvas.csv", rows, exercises, weights, assignment=assignment)
+    tables.write_junit(out / "junit.xml", suites)
+    history = finish(run, out, group.summary())
+    page = class_page(group, rows, weights, similarity.pairs(), history, tier)
+    write_atomically(out / "class.html", page)
