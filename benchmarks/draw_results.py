@@ -15,6 +15,9 @@ from benchmarks.draw_compression import compression
 from benchmarks.draw_speech import ABOUT as ABOUT_SPEECH
 from benchmarks.draw_speech import TITLE as TITLE_OF_SPEECH
 from benchmarks.draw_speech import speech
+from benchmarks.draw_transfer import ABOUT as ABOUT_TRANSFER
+from benchmarks.draw_transfer import TITLE as TITLE_OF_TRANSFER
+from benchmarks.draw_transfer import transfer
 from course_lib.paths import checkout, write_atomically
 
 Figures = dict[str, Any]
@@ -234,6 +237,7 @@ SECTIONS = (
         medical,
     ),
     ("compression", TITLE_OF_COMPRESSION, ABOUT_COMPRESSION, partial(compression, table=table, ranged=ranged)),
+    ("transfer", TITLE_OF_TRANSFER, ABOUT_TRANSFER, partial(transfer, table=table, ranged=ranged)),
     (
         "trainer_overhead",
         "What a training step costs around the model",

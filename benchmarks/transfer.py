@@ -5,11 +5,14 @@
 Shapes: a `SmallResNet` is pretrained on 6,000 pictures of ten shapes and moved to ten other shapes. Pictures: the same
 from five classes of CIFAR-10 to the five others, where that data set has been fetched (as JPEG-like images under the
 name "cifar10_images", or as "cifar10"). Each seed has its own pretraining, its own labeled pictures, its own order.
-Learning rates were chosen on validation pictures of the shapes, with other seeds than these, and kept for CIFAR-10.
-Figures are shares of test pictures: the mean over the seeds, the least and the most of them.
+Learning rates and numbers of steps were chosen on validation pictures of the shapes, with other seeds than these, and
+kept for CIFAR-10. All that train get the same number of steps: with few pictures more of them help little.
+Figures are shares of test pictures: the mean over the seeds, the least and the most of them, and their spread, the
+standard deviation.
 """
 
 import copy
+import statistics
 import sys
 import time
 
@@ -27,9 +30,10 @@ from course_lib.training import Recipe, evaluate, fit, one_cycle
 from course_lib.transfer import add_lora, parameter_groups, replace_head
 
 BUDGETS, SEEDS = (5, 10, 20, 50, 100, 200), (10, 11, 12)
-RATES = {"scratch": 1e-2, "finetune": 3e-3, "discriminative": 1e-2, "lora": 1e-2}
+METHODS = ("scratch", "probe", "finetune", "discriminative", "gradual", "lora")
+RATES = {"scratch": 1e-2, "finetune": 3e-3, "discriminative": 1e-2, "gradual": 1e-2, "lora": 1e-2}
 FACTOR, RANK, PENALTY, BATCH_SIZE = 0.3, 4, 10.0, 32
-STEPS = {"shapes": 60, "cifar10": 60}
+STEPS = {0: 60, 500: 120, 1_000: 300}  # from so many pictures on
 Pictures = tuple[Tensor, Tensor]
 
 
@@ -62,25 +66,35 @@ def few(pictures: Pictures, num_labels: int, *, seed: int) -> Pictures:
     return pictures[0][rows], pictures[1][rows]
 
 
-def adapt(method: str, trained: nn.Module, pictures: Pictures, *, steps: int, seed: int) -> nn.Module:
+def adapt(method: str, trained: nn.Module, pictures: Pictures, *, seed: int) -> nn.Module:
     """A network for the new classes, made by one of the methods."""
     torch.manual_seed(seed)
     num_classes = int(pictures[1].max()) + 1
     model = SmallResNet(num_classes=num_classes) if method == "scratch" else copy.deepcopy(trained)
-    make_optimizer = adamw(RATES.get(method, 0))
     replace_head(model, num_classes)
     if method == "probe":
         return probe(model, pictures)
     if method == "lora":
         add_lora(model, rank=RANK)
-    if method == "discriminative":
-        parts = [model.stem, *model.blocks, model.head]
-        groups = parameter_groups(parts, learning_rate=RATES[method], factor=FACTOR)
-        make_optimizer = lambda model: torch.optim.AdamW(groups)  # noqa: E731
-    if method == "scratch":  # chosen on validation: it has further to go, but with few pictures more steps do harm
-        steps *= 5 if len(pictures[1]) >= 1_000 else 2 if len(pictures[1]) >= 500 else 1
+    make_optimizer = adamw(RATES[method])
+    steps = next(count for least, count in reversed(STEPS.items()) if len(pictures[1]) >= least)
+    if method == "gradual":  # half of the steps for the head alone
+        steps //= 2
+        model.requires_grad_(False).head.requires_grad_(True)
+        train(model, pictures, make_optimizer=make_optimizer, steps=steps, seed=seed)
+        model.requires_grad_(True)
+    if method in ("discriminative", "gradual"):
+        make_optimizer = by_depth(RATES[method])
     train(model, pictures, make_optimizer=make_optimizer, steps=steps, seed=seed)
     return model
+
+
+def by_depth(learning_rate: float):
+    def make_optimizer(model):
+        parts = [model.stem, *model.blocks, model.head]
+        return torch.optim.AdamW(parameter_groups(parts, learning_rate=learning_rate, factor=FACTOR))
+
+    return make_optimizer
 
 
 @torch.no_grad()
@@ -106,16 +120,17 @@ def shapes() -> tuple[Pictures, Pictures, Pictures]:
 
 
 def cifar10() -> tuple[Pictures, Pictures, Pictures] | None:
-    """The same from CIFAR-10: classes 0 to 4 to pretrain on, 5 to 9 to move to."""
+    """The same from CIFAR-10: classes 0 to 4 to pretrain on, 5 to 9 to move to, drawn from all of their images."""
     names = [name for name in ("cifar10", "cifar10_images") if available(name)]
     if not names:
         return None
     splits = load(names[0]).splits
-    first = splits["train"].labels < 5
-    mean, std = channel_statistics(splits["train"].pixels[:5_000].float() / 255)
+    first, chance = splits["train"].labels < 5, torch.Generator().manual_seed(0)
+    mean, std = channel_statistics(splits["train"].pixels[first].float() / 255)
 
-    def part(split, rows, count):
-        rows = rows.nonzero().flatten()[:count]
+    def part(split, rows, count):  # a folder of images lies class by class: the first ones would be all alike
+        rows = rows.nonzero().flatten()
+        rows = rows[torch.randperm(len(rows), generator=chance)[:count]]
         return normalize(split.pixels[rows].float() / 255, mean=mean, std=std), split.labels[rows] % 5
 
     last = splits["test"].labels >= 5
@@ -133,11 +148,11 @@ def measure(name: str, data: tuple[Pictures, Pictures, Pictures], *, epochs: int
         train(trained, to_pretrain, make_optimizer=adamw(5e-3), steps=steps, seed=seed, batch_size=64)
         for num_labels in BUDGETS:
             pictures = few(labeled, num_labels, seed=seed)
-            for method in ("scratch", "probe", "finetune", "discriminative", "lora"):
-                model = adapt(method, trained, pictures, steps=STEPS[name], seed=seed)
+            for method in METHODS:
+                model = adapt(method, trained, pictures, seed=seed)
                 found.setdefault(f"{method}_{num_labels}", []).append(accuracy(model, exam))
         print(name, "seed", seed, {key: round(values[-1], 3) for key, values in found.items()}, file=sys.stderr)
-    summaries = {"": lambda values: sum(values) / len(values), "_min": min, "_max": max}
+    summaries = {"": statistics.mean, "_min": min, "_max": max, "_spread": statistics.stdev}
     prefix = "" if name == "shapes" else f"{name}_"
     return {
         f"{prefix}{key}{ending}": round(summary(values), 4)

@@ -369,7 +369,7 @@ def threshold_for_recall(scores, labels, *, recall):
 
 # %% [markdown]
 # The price: say a miss is as bad as 20 false alarms. With a calibrated probability $p$, staying silent costs $20\,p$ on
-# average and an alarm costs $1-p$. So raise it from $p = 1/21$ on: below five percent!
+# average and an alarm costs $1-p$. So an alarm pays from $p = 1/21$ on: below five percent!
 #
 # **Predict.** Choose on validation, where the ill must be found in 95% of the cases. What will the recall be on test
 # windows, which no choice has ever seen: more, the same, less?
@@ -561,8 +561,8 @@ show(figure, alt="Eight test windows. Above, both outlines nearly coincide. Belo
      "missing; these nodules lie among vessels or at the heart.")
 
 # %% [markdown]
-# A mean hides two worlds. Nodules that stand alone are outlined almost perfectly; among vessels or at the heart they
-# are missed. Always ask for *whom* a model fails.
+# A mean hides two worlds. Nodules that stand alone are outlined almost perfectly; among vessels or at the heart
+# some are missed altogether. Always ask for *whom* a model fails.
 #
 # ## A whole slice
 #
@@ -609,15 +609,15 @@ show(figure, alt="Four slices through chests with lungs, vessels, heart, ribs an
      "outline with a blue one on it.")
 
 # %% [markdown]
+# Most are found, and few slices have a false region. What was not proposed, the classifier can't bring back.
+#
 # ## What this says about patients
 #
-# Nothing. We drew the lungs, so the network had to learn only what we thought of: round spots, a few kinds of healthy
-# tissue, one scanner. Real nodules hang on vessels and hide behind the heart; real scanners differ, and so do people.
+# Nothing. We drew the lungs, so the network learned only what we thought of. Real scanners differ, and so do people.
+# What carries over are the habits: split by patient, count both kinds of mistakes, choose on validation, test once, ask
+# for whom it fails.
 #
-# What carries over are the habits: split by patient, count both kinds of mistakes, choose on validation, test once,
-# ask for whom it fails.
-#
-# Real data, once `course data nodule_mnist3d` has fetched it: *benign or malignant?* And even there "malignant" is what
+# Real data, once `course data nodule_mnist3d` has fetched it: *benign or malignant?* Even there "malignant" is what
 # radiologists thought of the picture, not what a laboratory found.
 
 # %% tags=["machine"]

@@ -199,8 +199,8 @@ for name, mask in (("no mask", None), ("causal", causal_mask(10)), ("reach 3", c
 # ## Several heads
 #
 # One softmax can look at one thing well. A word may need several: its verb, its neighbor. So the width is cut into
-# parts, and each **head** looks with its own. Before that, one matrix makes queries, keys and values from the same
-# sequence, which so looks at itself: **self-attention**. Behind, another matrix mixes what the heads found.
+# parts, and each **head** looks with its own. Before that, one matrix makes queries, keys and values from one
+# sequence, so that it looks at itself: **self-attention**. Behind, another matrix mixes what the heads found.
 #
 # ### Exercise 3 · `multi_head` · difficulty ●●● · 18 min
 #
@@ -321,7 +321,7 @@ for position, style in ((20, "-"), (40, "--")):
 right.set(title="How alike are two positions?", xlabel="other position", ylabel="dot product")
 right.legend()
 show(figure, alt="Left: stripes, narrow ones in the first columns, ever wider ones further down. Right: two equal "
-     "curves with a peak at position 20 and at position 40, falling off with small waves on both sides.")
+     "curves with a peak at position 20 and at position 40, falling off in waves on both sides.")
 
 # %% [markdown]
 # The same curve, moved: how alike two positions are depends on their distance alone. A head can learn to look two words

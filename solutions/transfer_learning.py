@@ -33,7 +33,7 @@ def linear_probe(features, labels, *, num_classes, penalty):
     """
     targets = F.one_hot(labels, num_classes).to(features.dtype)
     centered = features - features.mean(dim=0)
-    gram = centered.T @ centered + penalty * torch.eye(features.shape[1], dtype=features.dtype)  # (d, d)
+    gram = centered.T @ centered + penalty * torch.eye(features.shape[1]).to(features)  # (d, d)
     weight = torch.linalg.solve(gram, centered.T @ targets).T
     return weight, targets.mean(dim=0) - weight @ features.mean(dim=0)
 

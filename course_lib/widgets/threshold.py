@@ -84,7 +84,9 @@ def explore_threshold(scores, labels, *, threshold=0.5, miss_cost=20):
     cheapest.on_click(go)
     draw()
     controls = ipywidgets.Box([chosen, price, cheapest], layout={"flex_flow": "row wrap"})
-    return ipywidgets.VBox([controls, view])
+    explorer = ipywidgets.VBox([controls, view])
+    explorer.add_class("course-threshold")
+    return explorer
 
 
 def cheapest_threshold(scores, labels, *, miss_cost):
@@ -121,7 +123,7 @@ def _html(scores, labels, curve, *, threshold, miss_cost):
     cost = miss_cost * counts["missed"] + counts["false alarms"]
     lines = "".join(f"<div>{name}: <b>{_share(value)}</b></div>" for name, value in rates.items())
     return (
-        f'<div aria-live="polite" style="{STYLE}font:14px/1.5 system-ui,sans-serif">{_table(counts)}'
+        f'<div role="status" style="{STYLE}font:14px/1.5 system-ui,sans-serif">{_table(counts)}'
         f"<div>{lines}<div>cost in false alarms: <b>{cost}</b></div></div>"
         f"{_roc(curve, rates['false alarm rate'], rates['recall'])}</div>"
     )

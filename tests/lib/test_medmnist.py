@@ -8,6 +8,9 @@ import torch
 
 from course_lib.datasets import available, load
 from course_lib.errors import CourseError
+from course_lib.exercises.registry import load_lesson
+from course_lib.paths import find_lesson
+from course_lib.python_cells import read_cells
 from data_scripts import nodule_mnist3d, pneumonia_mnist
 from data_scripts.fetch import KnownFile
 from data_scripts.nodule_mnist3d import read_npz
@@ -61,6 +64,25 @@ def test_the_official_split_is_kept(name, file):
         pixels = torch.from_numpy(content["val_images"]).view(3, -1, 28, 28)
         assert torch.equal(data.splits["validation"].pixels, pixels)
     assert data.splits["test"].labels.tolist() == [0, 1, 0, 1]
+
+
+def test_lesson_06_judges_benign_against_malignant_on_the_official_split(file, capsys):
+    prepare("nodule_mnist3d", source=file("nodule_mnist3d"))
+    capsys.readouterr()  # what `prepare` had to say
+    sources = [cell.source for cell in read_cells(find_lesson("medical_imaging").source)]
+    wanted = ("from course_lib.batches", "def train_classifier(", "def run(", 'available("nodule_mnist3d")')
+    lesson = {"device": torch.device("cpu")}
+    for name, exercise in load_lesson("medical_imaging").exercises.items():
+        lesson[name] = exercise.reference
+    for words in wanted:
+        (source,) = [source for source in sources if words in source]
+        if words == "def run(":  # of this cell the function alone: all else trains on drawn lungs
+            source = source[source.index("@torch.no_grad()") : source.index("\n\n\nlogits")]
+        exec(compile(source, "lesson", "exec"), lesson)
+    validation, test = capsys.readouterr().out.splitlines()
+    assert "validation: area" in validation and 0 <= float(test.split("test: area ")[1]) <= 1
+    assert lesson["cubes"]["test"].shape == (4, 3, 28, 28)  # three slices around the middle, as channels
+    assert torch.equal(lesson["cubes"]["test"][:, 1], load("nodule_mnist3d").splits["test"].images[:, 14].to("cpu"))
 
 
 @pytest.mark.parametrize("form", ["file", "folder", "zip", "tar.gz", "renamed"])
