@@ -70,7 +70,8 @@ def accuracy(answer, split="validation"):
 
 torch.manual_seed(0)
 network = train(SmallResNet(), plain_losses, epochs=2, rate=0.01)
-print(f"{sum(each.numel() for each in network.parameters()):,} parameters, {accuracy(network):.1%} on validation images")
+size = sum(each.numel() for each in network.parameters())
+print(f"{size:,} parameters, {accuracy(network):.1%} on validation images")
 
 # %% [markdown]
 # ## Measure first: operations
@@ -139,8 +140,9 @@ show(figure, alt="Shares of parameters and of operations: " + "; ".join(
 # %%
 # NBVAL_CHECK_OUTPUT
 picture = torch.zeros(1, 3, 32, 32)
-print(f"textbook CNN: {count_flops(TextbookCNN(), picture):,} operations for one picture")
-print("the library counts the same:", count_flops(TextbookCNN(), picture) == compression.count_flops(TextbookCNN(), picture))
+flops = count_flops(TextbookCNN(), picture)
+print(f"textbook CNN: {flops:,} operations for one picture")
+print("the library counts the same:", flops == compression.count_flops(TextbookCNN(), picture))
 print(f"our residual net: {compression.count_flops(network, picture):,}")
 
 # %% [markdown]
@@ -271,10 +273,10 @@ def rounded(bits, axis):
 bits, figure, axes = [8, 6, 4, 3, 2], *plt.subplots(figsize=(6.5, 2.9))
 for name, axis in (("one scale for each filter", 0), ("one for all", None)):
     axes.plot(bits, [rounded(each, axis) for each in bits], "o-" if axis == 0 else "s--", label=name)
-axes.set(title="Rounded weights", xlabel="bits for each weight", ylabel="validation accuracy (%)", xlim=(8.2, 1.8), ylim=0)
+axes.set(title="Rounded weights", xlabel="bits for each weight", ylabel="validation accuracy (%)", xlim=(8.2, 1.8))
 axes.legend()
-show(figure, alt="; ".join(f"{line.get_label()}: {line.get_ydata()[0]:.0f}% with 8 bits, {line.get_ydata()[2]:.0f}% with 4, "
-                           f"{line.get_ydata()[4]:.0f}% with 2" for line in axes.lines))
+show(figure, alt="Accuracy with " + "; ".join(f"{line.get_label()}: " + ", ".join(
+    f"{each} bits {share:.0f}%" for each, share in zip(*line.get_data(), strict=True)) for line in axes.lines) + ".")
 
 # %% [markdown]
 # Eight bits cost nothing that you could see. Below four it gets dear, and a scale for each filter puts that off.
@@ -322,8 +324,8 @@ print("in 8 bits it is more than twice as fast as PyTorch:", speedup["in 8 bits"
 print("8 bits cost at most two points:", before - after <= 0.02)
 
 # %% [markdown]
-# On the left of each line the median, on the right the 95th percentile, on the machine that made this picture. Leaving Python helps most; integers add
-# to it. Whoever compares two networks in earnest lets them take turns, so that a busy minute is busy for both:
+# On the left of each line the median, on the right the 95th percentile, on the machine that made this picture. Leaving
+# Python helps most; integers add to it. Whoever compares two networks in earnest lets them take turns, so that a busy minute is busy for both:
 # `measure_latency` in `course_lib.compression` does, and says how far the median itself may be off.
 #
 # ## Pruning
@@ -399,7 +401,8 @@ for name, net in (("before", network), ("80% zeros, tuned", sparse), ("control: 
 pruned_before, pruned_after = accuracy(pruned(0.8)), accuracy(sparse)
 print("tuning mends most of what pruning broke:", pruned_after > pruned_before + 0.3)
 print("the unpruned control stays ahead:", accuracy(control) > pruned_after)
-print("zeros are still multiplied:", compression.count_flops(sparse, picture) == compression.count_flops(network, picture))
+flops = [compression.count_flops(net, picture) for net in (sparse, network)]
+print("zeros are still multiplied:", flops[0] == flops[1])
 
 # %% [markdown]
 # Four weights of five are gone, and it recovers nearly all. Without the control you would say that pruning costs what
@@ -501,23 +504,23 @@ for name, net in (("80% zeros", sparse), ("tuned, 8 bits", control), ("student, 
     choices[name] = measured(path)
 
 # %%
-def pareto(choices, *labels, title, alt):
+def pareto(choices, *labels, alt):
     figure, panels = plt.subplots(1, len(labels), figsize=(9.5, 3.2), sharey=True)
-    for column, (axes, label) in enumerate(zip(panels, labels, strict=True)):
-        front = []
+    for column, axes in enumerate(panels):
+        front = [(0, 0, 0)]
         for values in sorted(choices.values(), key=lambda values: values[column]):
-            front += [values] if not front or values[-1] > front[-1][-1] else []
-        axes.step([each[column] for each in front], [each[-1] for each in front], color="#B8C2CC", where="post")
+            front += [values] if values[-1] > front[-1][-1] else []
+        axes.step([each[column] for each in front[1:]], [each[-1] for each in front[1:]], color="#B8C2CC", where="post")
         for number, (name, values) in enumerate(choices.items()):
             axes.plot(values[column], values[-1], "os^DvP"[number], label=name, markersize=8)
-        axes.set(xlabel=label, xlim=0)
+        axes.set(xlabel=labels[column], xlim=0)
     panels[0].set_ylabel("validation accuracy (%)")
     panels[0].legend(fontsize=8, loc="lower right")
-    show(figure.suptitle(title).figure, alt=alt)
+    show(figure.suptitle("Smaller, faster, and how good? The line is the front").figure, alt=alt)
 
 
-pareto(choices, "megabytes", "milliseconds for one picture", title="Smaller, faster, and how good? The line is the front",
-       alt="Accuracy by size: " + "; ".join(f"{name} {size:.2f} MB, {share:.0f}%" for name, (size, _, share) in choices.items()))
+told = "; ".join(f"{name} {size:.2f} MB, {share:.0f}%" for name, (size, _, share) in choices.items())
+pareto(choices, "megabytes", "milliseconds for one picture", alt=f"Accuracy by size: {told}.")
 
 # %% [markdown]
 # The network that was tuned and then put into 8 bits stands at the corner of the front. The pruned one is as large and as
@@ -572,15 +575,15 @@ for short, (model, _) in ears.items():
         print(f"{short}, {label:17s} {path.stat().st_size / 1e6:.2f} MB   {wrong[short, label]:.1f}% of words wrong")
 
 # %%
+megabytes = {key: path.stat().st_size / 1e6 for key, path in files.items()}
 figure, axes = plt.subplots(figsize=(7, 3.2))
 for short, style, color in (("small", "o-", "blue"), ("large", "s--", "vermillion")):
-    labels_of = [label for each, label in files if each == short]
-    sizes = [files[short, label].stat().st_size / 1e6 for label in labels_of]
-    axes.plot(sizes, [wrong[short, label] for label in labels_of], style, color=PALETTE[color], label=f"{short}: 32 to 4 bits")
+    rows = [(megabytes[key], wrong[key]) for key in wrong if key[0] == short]
+    axes.plot(*zip(*rows, strict=True), style, color=PALETTE[color], label=f"{short}: 32 to 4 bits")
 axes.set(title="Networks that hear: how small, how good?", xlabel="megabytes", xlim=0, ylabel="words wrong (%)", ylim=0)
 axes.legend()
 show(figure, alt="Words wrong by size of the file: " + "; ".join(
-    f"{short}, {label}: {files[short, label].stat().st_size / 1e6:.2f} MB, {wrong[short, label]:.0f}%" for short, label in files) + ".")
+    f"{', '.join(key)}: {megabytes[key]:.2f} MB, {wrong[key]:.0f}%" for key in wrong) + ".")
 
 # %% [markdown]
 # Both lines are nearly flat: a seventh of the bytes, and what changes is less than 200 sentences can tell. The large one
@@ -595,14 +598,14 @@ show(figure, alt="Words wrong by size of the file: " + "; ".join(
 # %%
 chosen, heard = ("small", "8, convolution 4"), mels("small", "test")
 test = {label: word_errors("small", files["small", label], heard, "test") for label in ("32 bits", chosen[1])}
-print(f"{files[chosen].stat().st_size / 1e6:.2f} MB; words wrong: {test['32 bits']:.1f}% -> {test[chosen[1]]:.1f}%")
+print(f"{megabytes[chosen]:.2f} MB; words wrong: {test['32 bits']:.1f}% -> {test[chosen[1]]:.1f}%")
 print(f"image network in 8 bits, test: {accuracy(network, 'test'):.1%} -> "
       f"{accuracy(lambda part: export.run_onnx(small, part)[0], 'test'):.1%}")
 
 # %%
 # NBVAL_CHECK_OUTPUT
-print("under 0.7 megabytes, a quarter of the original:", files[chosen].stat().st_size < 0.7e6)
-print("4 bits, large: smaller than 8 bits, small:", files["large", "4 bits"].stat().st_size < files["small", "8 bits"].stat().st_size)
+print("under 0.7 megabytes, a quarter of the original:", megabytes[chosen] < 0.7)
+print("4 bits, large: smaller than 8 bits, small:", megabytes["large", "4 bits"] < megabytes["small", "8 bits"])
 print("and better:", wrong["large", "4 bits"] < wrong["small", "8 bits"])
 print("test, less than one point lost:", test[chosen[1]] - test["32 bits"] < 1)
 
