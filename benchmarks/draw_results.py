@@ -12,6 +12,9 @@ from benchmarks.cifar_cpu import GOALS, HOPED_FOR, PLANS, TARGETS
 from benchmarks.draw_compression import ABOUT as ABOUT_COMPRESSION
 from benchmarks.draw_compression import TITLE as TITLE_OF_COMPRESSION
 from benchmarks.draw_compression import compression
+from benchmarks.draw_serving import ABOUT as ABOUT_SERVING
+from benchmarks.draw_serving import TITLE as TITLE_OF_SERVING
+from benchmarks.draw_serving import serving
 from benchmarks.draw_speech import ABOUT as ABOUT_SPEECH
 from benchmarks.draw_speech import TITLE as TITLE_OF_SPEECH
 from benchmarks.draw_speech import speech
@@ -238,6 +241,7 @@ SECTIONS = (
     ),
     ("compression", TITLE_OF_COMPRESSION, ABOUT_COMPRESSION, partial(compression, table=table, ranged=ranged)),
     ("transfer", TITLE_OF_TRANSFER, ABOUT_TRANSFER, partial(transfer, table=table, ranged=ranged)),
+    ("serving", TITLE_OF_SERVING, ABOUT_SERVING, partial(serving, table=table, ranged=ranged)),
     (
         "trainer_overhead",
         "What a training step costs around the model",

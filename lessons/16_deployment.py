@@ -94,8 +94,9 @@ def start(models, **limits):
     return server, f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
 
 
-models = {"shapes": Model("shapes", "image", {"1": seer}, "1"), "speech": Model("speech", "speech", {"1": listener}, "1")}
-server, address = start(models)
+models = {"shapes": Model("shapes", "image", {"1": seer}, active="1"),
+          "speech": Model("speech", "speech", {"1": listener}, active="1")}
+server, address = start(models, deadline_s=60)
 
 # %% [markdown]
 # They would see no error at all: a service fails in silence, unless somebody looks.
@@ -125,7 +126,12 @@ def file_of(image, form="PNG"):
 
 # %% tags=["machine"]
 classify = "/v1/images:classify?model=shapes"
-as_png = lambda picture: file_of(Image.fromarray((255 * picture).round().byte().permute(1, 2, 0).numpy()))
+
+
+def as_png(picture):  # (3, h, w) in [0, 1]
+    return file_of(Image.fromarray((255 * picture).round().byte().permute(1, 2, 0).numpy()))
+
+
 began = time.perf_counter()
 status, answer = ask(classify, as_png(exam.images[0]), "image/png")
 print(f"there and back: {1000 * (time.perf_counter() - began):.1f} ms; in the server:", answer["milliseconds"])
@@ -247,7 +253,7 @@ sizes = "1", "4", "16", "64"
 figure, axes = plt.subplots(figsize=(7, 3))
 axes.bar(sizes, [1000 * seconds_for(int(size)) / int(size) for size in sizes])
 axes.set(title="What a picture costs in a batch", xlabel="pictures in the batch", ylabel="CPU time per picture (ms)")
-show(figure, alt="Milliseconds per picture: a fraction in a batch of 16 of what they are alone; little less in one of 64.")
+show(figure, alt="Milliseconds per picture: alone several times as many as in a batch of 16; in one of 64 little less.")
 
 # %% [markdown]
 # Each call has a price of its own, whatever is in it: Python, and dozens of small operations. A batch shares it. But
@@ -469,8 +475,8 @@ def drift_score(reference, live):
 
 # %% [markdown]
 # When is a score too large? Chance alone gives a gap, and its distribution is known, whatever is measured
-# (Kolmogorov, 1933). `alarm_level(5)` is the score that the largest of five exceeds once in a hundred looks, without
-# any drift.
+# (Kolmogorov, 1933). `alarm_level(5)` is the score that the largest of five exceeds at most once in a hundred looks,
+# without any drift.
 #
 # **Predict.** Forty windows of 50 fresh pictures, nothing has changed. How many alarms?
 
@@ -526,7 +532,7 @@ print("at the end it has lost more than 40 points:", right[-1] < right[0] - 0.4)
 
 # %% [markdown]
 # The alarm rings while the answers are still good. Even the network's own confidence drops, though much later: a
-# network is often sure of its errors.
+# network is often sure of its errors. (A reader that has a `reference` is watched by the service itself: `/v1/drift`.)
 #
 # ## Mend it
 #
@@ -646,9 +652,11 @@ server.should_exit = True  # the service finishes what it has accepted, and ends
 #
 # One process fills one core. More of the same, and more than one machine, are scripts, not notebooks:
 #
-# - `python scripts/serve_cluster.py --replicas 2` runs this very app on Ray Serve: replicas, one of which may die.
+# - `python scripts/serve_cluster.py --replicas 2` (extra `scale`) runs this very app on Ray Serve: one replica may die.
 # - `torchrun --nproc-per-node 2 scripts/train_ddp.py` trains on several devices or machines, as one with the same
 #   batch would.
+# - `deploy/kubernetes.yaml` tells a cluster how to start the service, when to send it requests (`/readyz`), and when to
+#   start it anew (`/healthz`).
 
 # %% [markdown]
 # ## What to remember
