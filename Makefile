@@ -5,7 +5,7 @@ SETUP = $(PYTHON) scripts/setup.py $(if $(CPU),--cpu)
 RUN = @$(SETUP) run
 
 .DEFAULT_GOAL := help
-.PHONY: help lab setup test check test-lib test-notebooks test-browser test-scale test-realdata lint build matrix doctor clean
+.PHONY: help lab setup test check test-lib test-notebooks test-browser test-scale test-realdata test-colab canary bundle lint build matrix doctor clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,15 @@ test-scale:      ## several processes on a Ray cluster; installs the extra scale
 
 test-realdata:   ## the loaders and short trainings on real corpora (make test-realdata COURSE_DATA=FOLDER)
 	$(RUN) pytest -p no:nbval -m realdata
+
+test-colab:      ## with Colab's own versions (TORCH=2.10.0 or newest for another); 3 GB to download, once
+	$(RUN) python scripts/test_colab.py $(if $(TORCH),--torch $(TORCH)) $(ARGS)
+
+canary:          ## what broke without a change of ours (ARGS=--quick installs nothing)
+	$(RUN) python scripts/canary.py $(ARGS)
+
+bundle:          ## wheels, data and notebooks in one folder, for a room without a network
+	$(RUN) python scripts/bundle.py $(ARGS)
 
 lint:            ## ruff over code and notebooks
 	$(RUN) ruff check

@@ -9,6 +9,9 @@ from typing import Any
 
 from benchmarks.check_latency import TARGETS as LATENCY_TARGETS
 from benchmarks.cifar_cpu import GOALS, HOPED_FOR, PLANS, TARGETS
+from benchmarks.draw_serving import ABOUT as ABOUT_SERVING
+from benchmarks.draw_serving import TITLE as TITLE_OF_SERVING
+from benchmarks.draw_serving import serving
 from benchmarks.draw_speech import ABOUT as ABOUT_SPEECH
 from benchmarks.draw_speech import TITLE as TITLE_OF_SPEECH
 from benchmarks.draw_speech import speech
@@ -234,6 +237,7 @@ SECTIONS = (
         medical,
     ),
     ("transfer", TITLE_OF_TRANSFER, ABOUT_TRANSFER, partial(transfer, table=table, ranged=ranged)),
+    ("serving", TITLE_OF_SERVING, ABOUT_SERVING, partial(serving, table=table, ranged=ranged)),
     (
         "trainer_overhead",
         "What a training step costs around the model",

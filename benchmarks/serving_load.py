@@ -123,7 +123,8 @@ class Load:
         """One request; returns whether the service closes the connection."""
         reader, writer = connection
         case, tally, began = self.cases[number], self.tally, time.monotonic()
-        writer.write(request_head(self.path, case.body, request_id=request_id) + case.body)
+        kind = "image/png" if case.body.startswith(b"\x89PNG") else "application/json"
+        writer.write(request_head(self.path, case.body, request_id=request_id, content_type=kind) + case.body)
         async with asyncio.timeout(PATIENCE):
             status, body, headers = await read_answer(reader)
         took = 1000 * (time.monotonic() - began)

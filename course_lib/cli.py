@@ -80,6 +80,8 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("name", nargs="?", help="a data set's name, such as cifar10")
     data.add_argument("--from", dest="source", metavar="PATH", help="an archive or a folder that you have already")
     command("doctor", _doctor, "say what this machine has, and what is wrong with its fix")
+    flight = command("preflight", _preflight, "for teachers: the eve of class, one page, green or red")
+    flight.add_argument("--page", metavar="FILE", help="the page, if not artifacts/preflight.html")
     serve = command("serve", _serve, "put the trained models behind HTTP, WebSocket and a web page")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on; 0.0.0.0 for all of them")
     serve.add_argument("--port", type=int, default=8000, help="8000 where none is given; 0 takes a free one")
@@ -172,6 +174,12 @@ def _serve(options: argparse.Namespace) -> int:
     from course_lib.serving.command import serve
 
     return serve(host=options.host, port=options.port, token=options.token, folder=options.models, quiet=options.quiet)
+
+
+def _preflight(options: argparse.Namespace) -> int:
+    from course_lib.preflight import preflight
+
+    return preflight(page=options.page)
 
 
 def _build(options: argparse.Namespace) -> int:

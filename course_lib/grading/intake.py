@@ -111,10 +111,10 @@ def _sensible(members: Iterator[Member]) -> Iterator[Member]:
 
 
 def _is_person(members: list[Member]) -> bool:
-    """Whether the one folder around all is a student's own: its lessons lie in it side by side."""
+    """Whether the one folder around all is a student's own: one notebook lies in it, or lessons side by side."""
     first = members[0][0].partition("/")[0]
     is_deep = any(name.count("/") > 1 for name, _ in members)
-    return bool(MOODLE.match(first)) or (_are_lessons(members) and not is_deep)
+    return bool(MOODLE.match(first)) or (not is_deep and (len(members) == 1 or _are_lessons(members)))
 
 
 def _are_lessons(members: list[Member]) -> bool:

@@ -122,7 +122,12 @@ class Zygote:
         self._process: int | None = None
         self._room = tempfile.TemporaryDirectory(prefix="course-room-")
         self._until = 0.0
-        self._start()
+        self._channel: socket.socket | None = None
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
 
     def ask(self, request: Request) -> None:
         """Send a request; `answer` gets the reply."""
@@ -160,8 +165,9 @@ class Zygote:
 
     def end(self) -> None:
         """End the process and all that it has started."""
-        if self._process is not None:
+        if self._channel is not None:
             self._channel.close()
+        if self._process is not None:
             with contextlib.suppress(OSError):
                 os.kill(self._process, signal.SIGKILL)
             self._process = None
@@ -191,6 +197,7 @@ class Zygote:
             "hidden": [str(path) for path in self._setting.hidden],
             "room": self._room.name,
         }
+        self.end()
         try:
             self._channel = self._mother.fork()
             self._channel.settimeout(START)

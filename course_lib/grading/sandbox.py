@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,17 +135,32 @@ def leave_the_others(tier: str) -> None:
         _call("unshare", MOUNT | IPC | NETWORK | PROCESSES | HOSTNAME)
 
 
-def lock_up(tier: str, *, slot: int, seconds: float) -> None:
+@dataclass(frozen=True)
+class Place:
+    """Where a worker works.
+
+    Attributes:
+        tier: the one that was reached.
+        slot: a number that no other worker has at the same time; its user id follows from it.
+        folder: an empty folder of its own, where it has no file system of its own.
+    """
+
+    tier: str
+    slot: int
+    folder: str
+
+
+def lock_up(place: Place, *, seconds: float) -> None:
     """For the worker itself, before it meets learners' code: own files, another user, limits, no way back.
 
     Args:
-        tier: the one that was reached.
-        slot: a number that no other worker has at the same time; its user id follows from it.
+        place: where it works.
         seconds: processor time.
 
     Raises:
         NoIsolation: a wall could not be built; the worker must not go on.
     """
+    tier, own = place.tier, place.folder
     alone, space = _maps_one_user(), _address_space()  # while there still is a /proc
     if tier == "namespaces":
         own = next(path for path in OWN_FOLDERS if os.path.isdir(path) and not os.listdir(path))
@@ -152,13 +168,13 @@ def lock_up(tier: str, *, slot: int, seconds: float) -> None:
         _call("umount2", b"/proc", DETACH)
         with contextlib.suppress(NoIsolation):  # some containers forbid it: then there is none
             _mount("proc", "/proc", "proc", NO_SUID | NO_DEVICES)
-        os.chdir(own)
-        os.environ["HOME"] = os.environ["TMPDIR"] = own
+    os.chdir(own)
+    os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.tempdir = own
     if sys.platform.startswith("linux"):
         _call("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     _limit(tier, seconds, space + MEMORY)
     if tier != "process":
-        _become_nobody(FIRST_UID + slot, alone=alone)
+        _become_nobody(FIRST_UID + place.slot, alone=alone)
 
 
 def _limit(tier: str, seconds: float, memory: int) -> None:

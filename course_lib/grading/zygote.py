@@ -13,7 +13,9 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,20 +91,32 @@ def _watch(channel: socket.socket, tier: str, slot: int) -> None:
         request, blob = receive(channel)
         sandbox.leave_the_others(tier)
         reading, writing = os.pipe()
-        worker = os.fork()
-        if worker == 0:
-            _become_worker(writing, request, blob, tier, slot)
-        os.close(writing)
-        end, said = _attend(worker, reading, request["deadline"], tier)
-        if tier == "user":
-            sandbox.end_all_of(slot)
+        with _own_folder(tier) as folder:
+            worker = os.fork()
+            if worker == 0:
+                _become_worker(writing, request, blob, sandbox.Place(tier, slot, folder))
+            os.close(writing)
+            end, said = _attend(worker, reading, request["deadline"], tier)
+            if tier == "user":
+                sandbox.end_all_of(slot)
         send(channel, end, said)
         status = 0
     finally:
         os._exit(status)
 
 
-def _become_worker(writing: int, request: dict[str, Any], blob: bytes, tier: str, slot: int) -> None:
+@contextlib.contextmanager
+def _own_folder(tier: str) -> Iterator[str]:
+    """A folder for the worker, where it does not have a whole file system for itself."""
+    if tier == "namespaces":
+        yield ""
+        return
+    with tempfile.TemporaryDirectory(prefix="course-worker-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o777)
+        yield folder
+
+
+def _become_worker(writing: int, request: dict[str, Any], blob: bytes, place: sandbox.Place) -> None:
     try:
         os.setsid()
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -110,7 +124,7 @@ def _become_worker(writing: int, request: dict[str, Any], blob: bytes, tier: str
             os.dup2(nothing, number)
         kept = os.dup2(writing, 3)
         os.closerange(4, 4096)
-        sandbox.lock_up(tier, slot=slot, seconds=request["deadline"])
+        sandbox.lock_up(place, seconds=request["deadline"])
         from course_lib.grading.worker import work
 
         header, numbers = work(request, blob)

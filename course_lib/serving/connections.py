@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from course_lib.serving.settings import Settings
 
+MAX_HEAD = 65_536  # bytes
 CROWDED = (
     b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Type: application/json\r\n"
     b"Connection: close\r\nContent-Length: %d\r\n\r\n%s"
@@ -41,11 +41,12 @@ class LingeringTransport:
         return self.protocol.lingers or self.transport.is_closing()
 
 
-class PatientProtocol(H11Protocol):
-    """HTTP/1.1 with a limit on connections, and on the time in which the head of a request must have come."""
+class PatientProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with limits: on connections, on the head of a request, and on the time in which it must have come."""
 
     header_seconds, max_connections = 5.0, 512
-    lingers, head_timer = False, None
+    lingers, timer = False, None
+    phase, head_size = "head", 0  # what is expected next: a "head", a "body", or "nothing", since all is there
 
     @classmethod
     def within(cls, settings: Settings) -> type["PatientProtocol"]:
@@ -56,7 +57,7 @@ class PatientProtocol(H11Protocol):
     @property
     def is_spoken_to(self) -> bool:
         """Whether more of a request is to come, which nobody will read."""
-        return self.conn.their_state in (h11.SEND_BODY, h11.ERROR)
+        return self.phase != "nothing"
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(LingeringTransport(transport, self))
@@ -67,9 +68,31 @@ class PatientProtocol(H11Protocol):
             self._watch()
 
     def data_received(self, data: bytes) -> None:
-        if not self.transport.is_closing():
-            super().data_received(data)
-            self._watch()
+        if self.transport.is_closing():
+            return
+        super().data_received(data)
+        if self.phase == "head":
+            self.head_size += len(data)
+            if self.head_size > MAX_HEAD and not self.transport.is_closing():
+                self.send_400_response(f"The head of a request may have {MAX_HEAD} bytes.")
+        self._watch()
+
+    def on_message_begin(self) -> None:
+        self.phase, self.head_size = "head", 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self.phase = "body"
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.phase = "nothing"
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self.phase = "nothing"
+        self._stop_watching()
+        super().handle_websocket_upgrade()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -89,26 +112,25 @@ class PatientProtocol(H11Protocol):
         self._stop_watching()
         self.transport.resume_reading()
         self.transport.write_eof()
-        self.head_timer = self.loop.call_later(self.header_seconds, self._hang_up)
+        self.timer = self.loop.call_later(self.header_seconds, self._hang_up)
 
     def _watch(self) -> None:
-        """Let the time run while a head is expected, or the rest of a body that was refused already.
+        """Let the time run while nobody but the client can go on: a head is expected, or the rest of a refused body.
 
         Between requests uvicorn's own keep-alive timer does this, until the next byte comes.
         """
-        if self.lingers:
+        responding = self.cycle is not None and not self.cycle.response_complete
+        if self.lingers or self.transport.is_closing():
             return
-        head = self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is None
-        rest = self.conn.their_state is h11.SEND_BODY and self.conn.our_state is h11.DONE
-        if not (head or rest):
+        if responding or self.timeout_keep_alive_task is not None:
             self._stop_watching()
-        elif self.head_timer is None:
-            self.head_timer = self.loop.call_later(self.header_seconds, self._hang_up)
+        elif self.timer is None:
+            self.timer = self.loop.call_later(self.header_seconds, self._hang_up)
 
     def _stop_watching(self) -> None:
-        if self.head_timer is not None:
-            self.head_timer.cancel()
-            self.head_timer = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
     def _hang_up(self) -> None:
         self.transport.transport.close()

@@ -80,8 +80,10 @@ def check(headers: Headers, path: str, service: Service) -> None:
     """Whether a request may go on.
 
     Raises:
-        Refusal: 503 while draining, 401 without the token.
+        Refusal: 400 without a host, 503 while draining, 401 without the token.
     """
+    if "host" not in headers:
+        raise Refusal(400, "There is no Host header.", fix="Send Host: and the name by which you reach this service.")
     if service.draining and path not in WHILE_DRAINING:
         raise draining()
     token = service.settings.token

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 CODES = {
+    400: "bad_request",
     401: "unauthorized",
     403: "forbidden",
     404: "not_found",

@@ -21,7 +21,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.server import LabServer
 
 SECONDS_TO_ANSWER = 120  # for one click or look on a busy machine; over as soon as the page answers
-SECONDS_TO_RUN = 400  # for a whole lesson on a busy machine
+SECONDS_TO_RUN = 1500  # for a whole lesson on a very busy machine; over as soon as it has run
 MENUS_AND_BARS = 200  # pixels above and below a notebook, and a little more
 ADD_A_CELL_AT_THE_END = ".jp-Notebook-footer"
 

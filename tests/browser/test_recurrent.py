@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from course_lib.paths import find_lesson
 from tests.browser.axe import images_without_words, serious_violations
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]  # training takes long on a busy machine
 
 
 @pytest.fixture(scope="module")

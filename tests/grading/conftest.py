@@ -8,6 +8,7 @@ from filelock import FileLock
 
 from tests.grading.classroom import ATTACKS, Classroom, honest, listening, with_a_secret
 from tests.grading.generated import GENERATED
+from tests.grading.messy import MESSY
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +33,8 @@ def grade_attacks(room: Classroom, *options: str) -> None:
         for student in ("aaron", "mia", "zoe"):
             room.hand_in(student, honest())
         room.hand_in("with_secret", with_a_secret(), "01_software_2.py")
+        for student, (make, _, name) in MESSY.items():
+            room.hand_in(student, make(), name)
         for attack in sorted(ATTACKS.glob("*/*.py")):
             room.hand_in_attack(attack)
         for name, make in GENERATED.items():

@@ -4,6 +4,7 @@ import pytest
 
 from tests.grading.classroom import ATTACKS, CANARIES
 from tests.grading.generated import GENERATED
+from tests.grading.messy import MESSY
 
 WRITTEN = sorted(ATTACKS.glob("*/*.py"))
 NAMES = [attack.stem for attack in WRITTEN]
@@ -29,7 +30,7 @@ def test_an_attack_earns_nothing_and_learns_nothing(attacked_class, attack):
 
 def test_everybody_else_has_exactly_what_they_earned(attacked_class):
     points = attacked_class.points()
-    earned = {student: value for student, value in points.items() if value}
+    earned = {student: value for student, value in points.items() if value and student not in MESSY}
     assert earned == dict.fromkeys(("aaron", "mia", "zoe", "with_secret"), 2.0)
     assert len(points) >= 40
 

@@ -45,7 +45,7 @@ LAYERS = [
         "grading",
         "serving",
     ],
-    ["authoring", "doctor", "cli"],
+    ["authoring", "doctor", "preflight", "cli"],
 ]
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
 

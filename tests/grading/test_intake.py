@@ -1,0 +1,102 @@
+"""Who handed in what: folders, and archives as Canvas, Moodle and GitHub Classroom make them."""
+
+import tarfile
+import zipfile
+
+import pytest
+
+from course_lib.errors import CourseError
+from course_lib.grading.intake import Unreadable, find_submissions
+
+NAME = "02_backprop.ipynb"
+
+
+def zipped(path, *names):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, name)
+    return path
+
+
+def seen(*paths):
+    return {
+        (each.student, each.identifier): [source.name for source in each.sources] for each in find_submissions([*paths])
+    }
+
+
+def test_canvas_names_student_and_id_in_front_of_each_file(tmp_path):
+    names = [f"doejane_4711_90001_{NAME}", f"roe_LATE_4712_90002_{NAME}", "doejane_4711_90003_notes.py"]
+    found = seen(zipped(tmp_path / "submissions.zip", *names))
+    assert found == {("doejane", "4711"): [NAME, "notes.py"], ("roe", "4712"): [NAME]}
+
+
+def test_moodle_gives_each_student_a_folder(tmp_path):
+    names = [f"Jane Doe_12_assignsubmission_file/{NAME}", f"Ann-Lee O'Neil_13_assignsubmission_file/{NAME}"]
+    assert seen(zipped(tmp_path / "m.zip", *names)) == {("Jane Doe", "12"): [NAME], ("Ann-Lee O'Neil", "13"): [NAME]}
+
+
+def test_one_student_of_moodle_is_still_a_student(tmp_path):
+    assert seen(zipped(tmp_path / "m.zip", f"Jane Doe_12_assignsubmission_file/{NAME}")) == {("Jane Doe", "12"): [NAME]}
+
+
+def test_github_classroom_writes_the_assignment_in_front_of_each_name(tmp_path):
+    names = [f"hw-1-submissions/hw-1-{name}/notebooks/{NAME}" for name in ("ann", "bob-b", "cleo")]
+    found = seen(zipped(tmp_path / "g.zip", *names, "hw-1-submissions/hw-1-ann/.git/x.py"))
+    assert found == {("ann", ""): [NAME], ("bob-b", ""): [NAME], ("cleo", ""): [NAME]}
+
+
+def test_one_folder_around_all_is_no_student_but_the_only_students_folder_is(tmp_path):
+    assert seen(zipped(tmp_path / "a.zip", "class/ann.ipynb", "class/bob.ipynb")).keys() == {("ann", ""), ("bob", "")}
+    assert seen(zipped(tmp_path / "b.zip", f"ann/{NAME}")) == {("ann", ""): [NAME]}
+
+
+def test_a_folder_of_folders_and_of_loose_notebooks(tmp_path):
+    for name in (f"ann/{NAME}", f"bob/{NAME}", "cleo.ipynb", "ann/.ipynb_checkpoints/x.ipynb", "bob/readme.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert seen(tmp_path) == {("ann", ""): [NAME], ("bob", ""): [NAME], ("cleo", ""): ["cleo.ipynb"]}
+
+
+def test_a_folder_with_lessons_side_by_side_is_one_students(tmp_path):
+    for name in (NAME, "03_training.ipynb"):
+        (tmp_path / name).write_text("x")
+    assert seen(tmp_path) == {(tmp_path.name, ""): [NAME, "03_training.ipynb"]}
+
+
+def test_single_notebooks_are_students_by_their_names(tmp_path):
+    paths = [tmp_path / "ann.ipynb", tmp_path / "bob.ipynb"]
+    for path in paths:
+        path.write_text("x")
+    assert seen(*paths) == {("ann", ""): ["ann.ipynb"], ("bob", ""): ["bob.ipynb"]}
+
+
+def test_a_tar_archive_is_read_and_its_links_are_not_followed(tmp_path):
+    (tmp_path / NAME).write_text("mine")
+    with tarfile.open(tmp_path / "class.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / NAME, f"ann/{NAME}")
+        link = tarfile.TarInfo(f"bob/{NAME}")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    ann, bob = find_submissions([tmp_path / "class.tar.gz"])
+    assert ann.sources[0].read() == b"mine"
+    with pytest.raises(Unreadable, match="no plain file"):
+        bob.sources[0].read()
+
+
+def test_an_archive_that_a_student_sent_is_looked_into(tmp_path):
+    zipped(tmp_path / "inner.zip", f"work/{NAME}")
+    (tmp_path / "class" / "ann").mkdir(parents=True)
+    (tmp_path / "inner.zip").rename(tmp_path / "class/ann/work.zip")
+    (tmp_path / "class" / "bob").mkdir()
+    (tmp_path / "class/bob" / NAME).write_text("x")
+    assert seen(tmp_path / "class") == {("ann", ""): [NAME], ("bob", ""): [NAME]}
+
+
+def test_what_is_not_there_or_holds_nothing_is_said_so(tmp_path):
+    with pytest.raises(CourseError, match="There is no"):
+        find_submissions([tmp_path / "nowhere"])
+    with pytest.raises(CourseError, match="nothing to grade"):
+        find_submissions([tmp_path])
+    (tmp_path / "class.zip").write_text("no archive")
+    with pytest.raises(CourseError, match="no readable zip"):
+        find_submissions([tmp_path / "class.zip"])
