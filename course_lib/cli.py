@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--jobs", type=int, default=0, metavar="N", help="workers at a time; one for each core")
     grade.add_argument("--isolation", choices=["namespaces", "user", "process"], help="the tier to use at most")
     grade.add_argument("--require-isolation", action="store_true", help="refuse to run anything below the best tier")
+    grade.add_argument("--edition", metavar="FOLDER", help="grade by the edition frozen there; freezes one at first")
     grade.add_argument("--seconds", type=float, default=5.0, metavar="N", help="time limit of each check (5)")
     command("matrix", _matrix, "for authors: hold every check against every known mistake")
     command("mutants", _mutants, "for authors: damage the references a little, and see whether the checks notice")
@@ -217,6 +218,7 @@ def _grade(options: argparse.Namespace) -> int:
             isolation=options.isolation,
             require_isolation=options.require_isolation,
             seconds=options.seconds,
+            edition=Path(options.edition).expanduser() if options.edition else None,
         )
     )
 

@@ -11,13 +11,14 @@ from tqdm import tqdm
 
 from course_lib.errors import CourseError
 from course_lib.grading import tables
+from course_lib.grading.frozen import use_edition
 from course_lib.grading.intake import Submission, find_submissions
 from course_lib.grading.pages import Class, class_page, student_page
 from course_lib.grading.plan import SECONDS_PER_CHECK, Plan, edition_of, imports_of, lessons_named_in, make_plan
 from course_lib.grading.pool import Setting, Task, Zygote, drive_all, zygotes
 from course_lib.grading.records import Run, begin, finish
 from course_lib.grading.sandbox import TIERS
-from course_lib.grading.similarity import Similarity
+from course_lib.grading.similarity import Similarity, jplag_command, run_jplag
 from course_lib.grading.submission import grade, record_key
 from course_lib.grading.surroundings import checkouts
 from course_lib.grading.weights import Weights, read_weights
@@ -37,6 +38,7 @@ class Options:
         isolation: the tier to use at most; None for the best.
         require_isolation: refuse anything below the best tier.
         seconds: the time limit of each check.
+        edition: the folder of a frozen edition; None for the course as it is.
     """
 
     submissions: list[Path]
@@ -47,6 +49,7 @@ class Options:
     isolation: str | None = None
     require_isolation: bool = False
     seconds: float = SECONDS_PER_CHECK
+    edition: Path | None = None
 
 
 def grade_class(options: Options) -> int:
@@ -58,7 +61,10 @@ def grade_class(options: Options) -> int:
     Raises:
         CourseError: there is nothing to grade, or the isolation that was required can't be reached.
     """
-    started, weights = time.monotonic(), read_weights(options.weights)
+    started = time.monotonic()
+    if options.edition:
+        print(use_edition(options.edition))
+    weights = read_weights(options.weights)
     submissions = find_submissions(options.submissions)
     draft = make_plan(_lessons(options, weights, submissions), seed=0)
     run = begin(options.out, edition=edition_of(draft), lessons=list(draft.lessons))
@@ -123,7 +129,8 @@ def _grade_all(submissions: list[Submission], plan: Plan, run: Run, workers: lis
 
 
 def _write_everything(out: Path, keys: list[str], run: Run, plan: Plan, weights: Weights, tier: str) -> None:
-    group, similarity, rows, suites = Class(plan.lessons), Similarity(), [], []
+    group, similarity, rows, suites, codes = Class(plan.lessons), Similarity(), [], [], {}
+    jplag = jplag_command()
     for record in run.records(keys):
         slug = tables.slug_of(record)
         row = tables.row_of(record, weights, f"students/{slug}.html")
@@ -131,6 +138,8 @@ def _write_everything(out: Path, keys: list[str], run: Run, plan: Plan, weights:
         suites.append(tables.junit_suite(record))
         group.add(record, record["student"])
         similarity.add(record, record["student"])
+        if jplag:
+            codes[slug] = "\n\n".join(each.get("code", "") for each in record["lessons"].values())
         write_atomically(out / row.page, student_page(record, row, weights))
         tables.write_gradescope(out / "gradescope" / slug / "results.json", record, weights)
     exercises = group.exercises()
@@ -138,6 +147,8 @@ def _write_everything(out: Path, keys: list[str], run: Run, plan: Plan, weights:
     assignment = ", ".join(f"{lesson.number:02d} {lesson.name}" for lesson in lessons() if lesson.name in plan.lessons)
     tables.write_canvas(out / "canvas.csv", rows, exercises, weights, assignment=assignment)
     tables.write_junit(out / "junit.xml", suites)
+    if jplag:
+        print(run_jplag(jplag, codes, out / "jplag"))
     history = finish(run, out, group.summary())
     page = class_page(group, rows, weights, similarity.pairs(), history, tier)
     write_atomically(out / "class.html", page)

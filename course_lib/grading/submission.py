@@ -15,6 +15,7 @@ from course_lib.grading.pool import Reply, Request
 from course_lib.grading.verdicts import Graded, verdict_of
 
 Steps = Generator[Request, Reply, Any]
+MAX_CODE = 100_000  # characters of answers that are kept for comparison
 BUSY = 0.6  # of the time limit: a worker that computed less than this was kept waiting by the machine
 
 
@@ -39,7 +40,8 @@ def grade(submission: Submission, plan: Plan, edition: str) -> Steps:
         exercises = {}
         for exercise in lesson.exercises.values():
             exercises[exercise.name] = yield from _grade_exercise(exercise, chosen, plan)
-        record["lessons"][name] = {"file": chosen["name"], "look": chosen["look"], "exercises": exercises}
+        found = {"file": chosen["name"], "look": chosen["look"], "code": _code(chosen), "exercises": exercises}
+        record["lessons"][name] = found
     return record
 
 
@@ -84,6 +86,12 @@ def _what_was_read(reply: Reply, filename: str) -> dict[str, Any]:
         raise BadAnswer(text(header["error"], 300).rstrip("."))
     cells = [[f"{text(place, 200)}", source, tags, line] for place, source, tags, line in header["cells"]]
     return {**header, "cells": cells}
+
+
+def _code(file: dict[str, Any]) -> str:
+    """The cells that hold answers, as one text, for whoever compares them."""
+    holding = [source for _, source, *_ in file["cells"] if any(name in source for name in file["answers"])]
+    return text("\n\n".join(holding), MAX_CODE)
 
 
 def _choose(files: list[dict[str, Any]], lesson: str) -> dict[str, Any] | None:

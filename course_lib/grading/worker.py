@@ -90,6 +90,8 @@ def normalized(node: Definition) -> str:
     for part in ast.walk(node):
         if isinstance(part, Definition) and ast.get_docstring(part, clean=False) is not None:
             part.body = part.body[1:] or [ast.Pass()]
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef):
+            part.returns = None
         if isinstance(part, ast.arg):
             part.annotation = None
             numbers.setdefault(part.arg, f"v{len(numbers)}")

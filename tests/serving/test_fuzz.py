@@ -15,6 +15,8 @@ from course_lib.serving.inputs import SOUND_TYPES
 from course_lib.serving.settings import Settings
 from tests.serving.conftest import a_one, a_sound, as_file
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 60  # of each operation
 OPERATIONS = {
     "GET": ["/v1/models", "/v1/drift", "/healthz", "/readyz", "/metrics"],
