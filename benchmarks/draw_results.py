@@ -9,6 +9,9 @@ from typing import Any
 
 from benchmarks.check_latency import TARGETS as LATENCY_TARGETS
 from benchmarks.cifar_cpu import GOALS, HOPED_FOR, PLANS, TARGETS
+from benchmarks.draw_compression import ABOUT as ABOUT_COMPRESSION
+from benchmarks.draw_compression import TITLE as TITLE_OF_COMPRESSION
+from benchmarks.draw_compression import compression
 from benchmarks.draw_serving import ABOUT as ABOUT_SERVING
 from benchmarks.draw_serving import TITLE as TITLE_OF_SERVING
 from benchmarks.draw_serving import serving
@@ -236,6 +239,7 @@ SECTIONS = (
         "says anything about patients.",
         medical,
     ),
+    ("compression", TITLE_OF_COMPRESSION, ABOUT_COMPRESSION, partial(compression, table=table, ranged=ranged)),
     ("transfer", TITLE_OF_TRANSFER, ABOUT_TRANSFER, partial(transfer, table=table, ranged=ranged)),
     ("serving", TITLE_OF_SERVING, ABOUT_SERVING, partial(serving, table=table, ranged=ranged)),
     (
