@@ -19,13 +19,13 @@ from typing import Any
 
 import torch
 
-from benchmarks import speech_recognizer, speech_tasks
+from benchmarks import speech_recognizer, speech_strangers, speech_tasks
 from benchmarks.report import report
 from course_lib.paths import checkout
 
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fsdd": speech_tasks.fsdd_standard,
-    "leave_one_out": speech_tasks.leave_one_out,
+    "leave_one_out": speech_strangers.leave_one_out,
     "commands": speech_tasks.commands,
     "synthetic": speech_tasks.synthetic,
     "speakers": speech_tasks.speakers,

@@ -1,14 +1,12 @@
 """Single words by real people: what `benchmarks.speech` measures on FSDD and Speech Commands, and how it splits them.
 
-What is chosen (the plan of augmentation) is chosen by accuracy on validation clips or speakers. For the speaker left
-out, this choice is nested: it looks at the other speakers only, each of them left out in turn.
+What is chosen (the plan of augmentation) is chosen by accuracy on validation clips or speakers. What leaves a speaker
+out is in `benchmarks.speech_strangers`.
 """
 
 import copy
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from itertools import combinations
 from typing import Any
 
 import torch
@@ -121,67 +119,9 @@ def commands() -> Figures:
     return figures | counts
 
 
-def leave_one_out() -> Figures:
-    """Each speaker in turn is heard in the test only."""
-    clips, _ = fsdd()
-    people = sorted(set(clips.speakers))
-    plans = nested_choice(people, lambda plan, heard, asked: score(clips, plan, heard, asked, seed=0))
-    figures: Figures = {"fsdd_leave_one_out_speakers": len(people)}
-    for name, chosen in (("", plans), ("_plain", dict.fromkeys(people, "plain"))):
-        results = {
-            asked: [score(clips, chosen[asked], others(people, asked), [asked], seed=seed)[asked] for seed in SEEDS]
-            for asked in people
-        }
-        figures |= spread(
-            f"fsdd_leave_one_out{name}",
-            [statistics.mean(each[seed] for each in results.values()) for seed in range(len(SEEDS))],
-            digits=4,
-        )
-        for asked, accuracies in results.items():
-            figures |= spread(f"fsdd_without_{asked}{name}", accuracies, digits=4)
-    return figures | {f"fsdd_without_{asked}_plan": plan for asked, plan in plans.items()}
-
-
 def others(people: Sequence[str], *left_out: str) -> list[str]:
     """Everybody else."""
     return [person for person in people if person not in left_out]
-
-
-def score(clips: Clips, plan: str, heard: list[str], asked: list[str], *, seed: int) -> dict[str, float]:
-    """How well a net that has heard some people understands each of some others.
-
-    Raises:
-        ValueError: somebody is both heard and asked.
-    """
-    if set(heard) & set(asked):
-        raise ValueError(f"{sorted(set(heard) & set(asked))} would be heard in training and asked in the test")
-    training = Training(steps=200 * len(heard), rate=FASTER, seed=seed)
-    model, _ = learn(clips, rows_of(clips.speakers, heard), plan, num_classes=10, training=training)
-    return {person: accuracy(model, clips, rows_of(clips.speakers, [person])) for person in asked}
-
-
-def nested_choice(
-    people: Sequence[str], score: Callable[[str, list[str], list[str]], dict[str, float]]
-) -> dict[str, str]:
-    """For each person the plan that is best without ever having heard, or asked, that person.
-
-    For person A, each other person B is left out in turn: the net hears everybody but A and B, and B is asked. The very
-    same net serves when B is the one left out, and A is asked. So each pair is trained once.
-
-    Args:
-        people: at least three.
-        score: `(plan, heard, asked)` trains with a plan on those heard, and gives the accuracy of each of those asked.
-    """
-    accuracies: dict[str, dict[str, list[float]]] = {person: {plan: [] for plan in PLANS} for person in people}
-    for first, second in combinations(people, 2):
-        for plan in PLANS:
-            scores = score(plan, others(people, first, second), [first, second])
-            accuracies[first][plan].append(scores[second])
-            accuracies[second][plan].append(scores[first])
-    return {
-        person: best_plan({plan: statistics.mean(values) for plan, values in by_plan.items()})
-        for person, by_plan in accuracies.items()
-    }
 
 
 def synthetic() -> Figures:

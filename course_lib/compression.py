@@ -82,7 +82,8 @@ def measure_latency(
     calls: Mapping[str, Callable[[], Any]],
     *,
     warmup: int = 20,
-    rounds: int = 200,
+    turns: int = 40,
+    each: int = 5,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Latency]:
     """Time some functions in turns, so that a machine that is busy for a while is busy for all of them.
@@ -90,19 +91,22 @@ def measure_latency(
     Args:
         calls: by name, functions without arguments.
         warmup: calls of each that are made first and not counted: caches fill, memory is asked for.
-        rounds: counted calls of each.
+        turns: how often each has its turn.
+        each: counted calls in one turn. One more goes before them, uncounted: it finds the others' data in the cache.
         clock: seconds; `time.process_time` counts what the process computes and nothing of what others do.
     """
     for call in calls.values():
         for _ in range(warmup):
             call()
     times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
+    for _ in range(turns):
         for name, call in calls.items():
-            began = clock()
             call()
-            times[name].append(1000 * (clock() - began))
-    return {name: Latency.of(each) for name, each in times.items()}
+            for _ in range(each):
+                began = clock()
+                call()
+                times[name].append(1000 * (clock() - began))
+    return {name: Latency.of(milliseconds) for name, milliseconds in times.items()}
 
 
 def magnitude_masks(model: nn.Module, *, share: float) -> Masks:

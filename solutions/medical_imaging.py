@@ -158,6 +158,16 @@ def weighted_bce_clamps_the_probability(logits, targets, *, pos_weight):
 
 @mistake(
     of=weighted_bce_with_logits,
+    hint="You took the sigmoid first and its logarithm afterwards. Far out the sigmoid is exactly 1, the logarithm of "
+    "what is left infinite, and 0 times infinite no number at all. logsigmoid does both at once.",
+)
+def weighted_bce_takes_the_logarithm_afterwards(logits, targets, *, pos_weight):
+    probability = torch.sigmoid(logits)
+    return -pos_weight * targets * probability.log() - (1 - targets) * (1 - probability).log()
+
+
+@mistake(
+    of=weighted_bce_with_logits,
     hint="Two sigmoids, one after the other: the second one gets numbers between 0 and 1 and calls even the surest "
     "negative a coin's toss. The logits come as they are.",
 )

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Header, Query, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from course_lib import __version__
@@ -63,6 +64,13 @@ def create_app(models: Mapping[str, Model], *, settings: Settings | None = None)
     )
     app.state.service = service
     app.add_middleware(Guard, service=service)
+    if service.settings.origins:
+        allowed = {
+            "allow_origins": service.settings.origins,
+            "allow_methods": ["GET", "POST"],
+            "allow_headers": ["Authorization", "Content-Type", "X-Deadline-Ms", "X-Request-ID"],
+        }
+        app.add_middleware(CORSMiddleware, **allowed)
     _add_error_forms(app)
     _add_health(app, service)
     _add_models(app, service)

@@ -103,10 +103,10 @@ def is_token(given: Any, token: str) -> bool:
     return isinstance(given, str) and hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
 
-def is_own_origin(headers: Headers) -> bool:
-    """Whether a WebSocket is opened by our own page, or by no page: browsers let any page try."""
+def is_welcome(headers: Headers, origins: tuple[str, ...]) -> bool:
+    """Whether a WebSocket is opened by our own page, by an allowed one, or by none: browsers let any page try."""
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    return origin is None or origin in origins or urlsplit(origin).netloc == headers.get("host")
 
 
 def dress(headers: MutableHeaders, request_id: str, *, closing: bool) -> None:

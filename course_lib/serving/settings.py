@@ -12,6 +12,7 @@ class Settings:
         host: the address to listen on; the default can be reached from this machine only.
         port: 0 takes a free one.
         token: if set, clients have to send it: `Authorization: Bearer TOKEN`.
+        origins: other sites whose pages may use the service, such as "https://example.org"; browsers ask for this.
         max_queue: requests of one model that may wait; the next one is refused with 429.
         max_batch: requests that are computed together.
         max_delay_s: how long the first of them waits for others.
@@ -33,6 +34,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     token: str | None = None
+    origins: tuple[str, ...] = ()
     max_queue: int = 128
     max_batch: int = 32
     max_delay_s: float = 0.002

@@ -15,7 +15,7 @@ from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from course_lib.audio import SAMPLE_RATE
-from course_lib.serving.guard import is_own_origin, is_token
+from course_lib.serving.guard import is_token, is_welcome
 from course_lib.serving.monitoring import LOG
 from course_lib.serving.service import Service
 
@@ -34,7 +34,7 @@ class Abuse(Exception):
 
 async def serve_stream(socket: WebSocket, service: Service) -> None:
     """Talk with one client, from the handshake to the end."""
-    if not is_own_origin(socket.headers):
+    if not is_welcome(socket.headers, service.settings.origins):
         await socket.close(POLICY)  # before accepting: the handshake is answered with 403
         return
     await socket.accept()

@@ -13,8 +13,8 @@ import ipywidgets
 from IPython.display import HTML
 from torch import Tensor
 
-from course_lib.errors import CourseError
 from course_lib.audio import SAMPLE_RATE
+from course_lib.errors import CourseError
 from course_lib.sound_files import read_sound
 
 Transcribe = Callable[[Tensor], str]

@@ -114,6 +114,7 @@ class Waiting:
         named = [(when, (f"request {i}", self.futures[i])) for i, when in enumerate(arrivals)]
         self.coming = [*named, (max(arrivals) + 50.0 if end is None else end, None)]
         self.stalls = stalls or {}  # by request, the time for which the machine is busy with something else
+        self.in_vain = 0
 
     def clock(self):
         return self.now
@@ -126,13 +127,30 @@ class Waiting:
         when, request = self.coming[0]
         if when > self.now and (not block or (timeout is not None and when > self.now + timeout)):
             self.now += timeout if block else 0
+            self._asked_in_vain(again=not block or timeout == 0)
             raise queue.Empty
         self.now = max(self.now, when) + self.stalls.get(request and request[0], 0.0)
         del self.coming[0]
+        self.in_vain = 0
         return request
 
     def get_nowait(self):
         return self.get(block=False)
+
+    def empty(self):
+        nothing = not self.coming or self.coming[0][0] > self.now
+        self._asked_in_vain(again=nothing)
+        return nothing
+
+    def qsize(self):
+        self.empty()
+        return sum(when <= self.now for when, _ in self.coming)
+
+    def _asked_in_vain(self, *, again):
+        """No time passes while one only asks: say so, instead of letting somebody ask for ever."""
+        self.in_vain = self.in_vain + 1 if again else 0
+        if self.in_vain > 1000:
+            raise RuntimeError("you ask the queue again and again: waiting.get(timeout=...) waits for you")
 
     def answers(self):
         """For each request its answer, the error that it got, or that it got nothing."""

