@@ -140,10 +140,14 @@ def _known_mistakes(group: Class) -> str:
         for name, exercise in lesson.exercises.items():
             for mistake, count in group.mistakes[name].most_common():
                 hint = exercise.mistakes[mistake].hint if mistake in exercise.mistakes else ""
-                lines.append([escape(name), escape(mistake), str(count), escape(hint)])
+                lines.append([escape(name), escape(_in_words(mistake, name)), str(count), escape(hint)])
     if not lines:
         return "<p>No known mistake was recognized.</p>"
     return _table("Which known mistakes were made", ["exercise", "mistake", "how often", "hint"], lines, numbers=(2,))
+
+
+def _in_words(mistake: str, exercise: str) -> str:
+    return mistake.removeprefix(f"{exercise}_").replace("_", " ")
 
 
 def _students(group: Class, rows: list[Row], weights: Weights) -> str:

@@ -121,6 +121,7 @@ def _run(exercise: Exercise, file: dict[str, Any], plan: Plan, patience: float) 
     request = plan.run_request(exercise, file["cells"], mentions, patience=patience)
     reply = yield Request(request)
     graded = verdict_of(exercise, reply, seed=plan.seed, quiet=bool(request["lent"]))
+    graded.verdict.seconds = reply.seconds
     if patience == 1 and _was_kept_waiting(graded, reply, plan.seconds):
         graded = yield from _run(exercise, file, plan, MORE_TIME)
     return graded
