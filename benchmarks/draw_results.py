@@ -12,6 +12,9 @@ from benchmarks.cifar_cpu import GOALS, HOPED_FOR, PLANS, TARGETS
 from benchmarks.draw_compression import ABOUT as ABOUT_COMPRESSION
 from benchmarks.draw_compression import TITLE as TITLE_OF_COMPRESSION
 from benchmarks.draw_compression import compression
+from benchmarks.draw_grading import ABOUT as ABOUT_GRADING
+from benchmarks.draw_grading import TITLE as TITLE_OF_GRADING
+from benchmarks.draw_grading import grading
 from benchmarks.draw_serving import ABOUT as ABOUT_SERVING
 from benchmarks.draw_serving import TITLE as TITLE_OF_SERVING
 from benchmarks.draw_serving import serving
@@ -241,6 +244,7 @@ SECTIONS = (
     ),
     ("compression", TITLE_OF_COMPRESSION, ABOUT_COMPRESSION, partial(compression, table=table, ranged=ranged)),
     ("transfer", TITLE_OF_TRANSFER, ABOUT_TRANSFER, partial(transfer, table=table, ranged=ranged)),
+    ("grading", TITLE_OF_GRADING, ABOUT_GRADING, partial(grading, table=table)),
     ("serving", TITLE_OF_SERVING, ABOUT_SERVING, partial(serving, table=table, ranged=ranged)),
     (
         "trainer_overhead",

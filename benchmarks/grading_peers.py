@@ -67,7 +67,13 @@ def _code(path: Path) -> str:
 def _run(command: list[str], folder: Path) -> str:
     """Run a peer's own command; whatever becomes of it, the next submission follows."""
     with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     ) as process:
         try:
             return process.communicate(timeout=SECONDS)[0]
