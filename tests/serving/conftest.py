@@ -55,7 +55,7 @@ def models(models_folder):
 
 @pytest.fixture
 def client(models):
-    with TestClient(create_app(models, settings=Settings())) as client:
+    with TestClient(create_app(models, settings=Settings(deadline_s=50))) as client:
         yield client
 
 

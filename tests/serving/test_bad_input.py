@@ -16,7 +16,7 @@ GROWTH_MB = 60  # what allocators keep for the next time; a single bomb would be
 
 @pytest.fixture(scope="module")
 def service(models_folder, tmp_path_factory):
-    running = RunningService(models_folder, tmp_path_factory.mktemp("service") / "log.txt")
+    running = RunningService(models_folder, tmp_path_factory.mktemp("service") / "log.txt", deadline_s=50)
     large = as_file(Image.fromarray(np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), dtype=np.uint8)))
     for _ in range(3):  # so that memory is what it is when all has been used once
         assert (

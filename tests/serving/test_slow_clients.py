@@ -15,7 +15,9 @@ POST = b"POST /v1/images:classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/png
 @pytest.fixture(scope="module")
 def service(models_folder, tmp_path_factory):
     log = tmp_path_factory.mktemp("slow") / "log.txt"
-    running = RunningService(models_folder, log, header_seconds=2.0, body_seconds=2.0, max_connections=40)
+    running = RunningService(
+        models_folder, log, header_seconds=2.0, body_seconds=2.0, max_connections=40, deadline_s=50
+    )
     yield running
     running.end()
 

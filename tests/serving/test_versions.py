@@ -36,7 +36,7 @@ def two_versions(models, reader):
 
 @pytest.fixture
 def client(two_versions):
-    with TestClient(create_app(two_versions, settings=Settings(token="secret"))) as client:
+    with TestClient(create_app(two_versions, settings=Settings(token="secret", deadline_s=50))) as client:
         yield client
 
 
@@ -124,7 +124,7 @@ def test_dark_pictures_raise_the_alarm_and_a_version_that_knows_them_ends_it(mod
         replace(reader, reference=reader.statistics(each[:200], reader(each[:200]))) for each in (bright, dark)
     )
     models["shapes"].versions = {"1": knows_bright, "2": knows_dark}
-    with TestClient(create_app(models, settings=Settings(drift_window=30, token="secret"))) as client:
+    with TestClient(create_app(models, settings=Settings(drift_window=30, token="secret", deadline_s=50))) as client:
 
         def alarms(images):
             for image in images:
