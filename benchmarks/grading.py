@@ -179,7 +179,14 @@ def peers() -> dict:
         room.hand_in(
             "honest", "\n\n".join(["from course_lib.exercises import exercise", _plain(honest())]).encode(), "01.py"
         )
-        environment = {**os.environ, "PYTHONPATH": str(checkout()), "HOME": str(room.home), "OMP_NUM_THREADS": "1"}
+        paths = f"{PEERS.parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader starts alembic by its name
+        environment = {
+            **os.environ,
+            "PATH": paths,
+            "PYTHONPATH": str(checkout()),
+            "HOME": str(room.home),
+            "OMP_NUM_THREADS": "1",
+        }
         answer = subprocess.run(
             [str(PEERS), str(script), str(room.submissions), folder],
             env=environment, cwd=folder, capture_output=True, text=True, check=True,
