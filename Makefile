@@ -22,10 +22,10 @@ test check test-lib test-notebooks test-browser test-scale test-realdata build m
 test: test-lib test-notebooks test-browser  ## everything
 
 check:           ## what a contributor runs all day: library, exercises, kill matrix, drift; under two minutes
-	$(RUN) pytest -p no:nbval -n 2 -m "not slow and not browser and not network and not gpu and not realdata and not scale"
+	$(RUN) pytest -p no:nbval -n 2 --dist worksteal -m "not slow and not browser and not network and not gpu and not realdata and not scale"
 
 test-lib:        ## library, exercises, kill matrix, drift, and the answers typed into every notebook
-	$(RUN) pytest -p no:nbval -n 2 -m "not browser and not scale"
+	$(RUN) pytest -p no:nbval -n 2 --dist worksteal -m "not browser and not scale"
 
 test-notebooks:  ## every notebook as shipped
 	$(RUN) pytest -c tests/lessons/nbval.ini --rootdir=. notebooks

@@ -102,7 +102,7 @@ def _announce(setting: Setting, submissions: list[Submission], plan: Plan, run: 
     tier = TIERS[setting.tier]
     verb = "Going on with" if run.is_resumed else "Grading"
     print(f"{verb} {len(submissions)} submissions of {', '.join(plan.lessons)}.")
-    print(f"Isolation: {tier.name} ({tier.means}). It withstands {', '.join(tier.withstands)}.")
+    print(f"Isolation: {tier.name} ({tier.means}). It withstands {tier.promise}.")
     if setting.why_not:
         print(f"Not reached: {'; '.join(setting.why_not)}", file=sys.stderr)
 

@@ -107,7 +107,7 @@ def class_page(
     """What the instructor reads."""
     parts = [
         f"<p>{group.size} submissions. Isolation: <b>{tier}</b> ({escape(TIERS[tier].means)}); "
-        f"it withstands {', '.join(TIERS[tier].withstands)}.</p>",
+        f"it withstands {TIERS[tier].promise}.</p>",
         _where_it_struggles(group),
         _known_mistakes(group),
         _students(group, rows, weights),

@@ -21,6 +21,7 @@ DISK, FILES, PROCESSES_AT_ONCE = "64m", 256, 64
 MEMORY = 3 * 2**30  # bytes beyond what the worker starts with
 OWN_FOLDERS = ("/tmp", "/own")  # a worker's own: the first one in which nothing of Python's or the course's lies
 DEVICES = ("null", "zero", "full", "random", "urandom")
+OPEN = "but code that finds the references on the disk can copy them, where it may read them"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,12 @@ class Tier:
     name: str
     means: str
     withstands: tuple[str, ...]
+    exception: str = ""
+
+    @property
+    def promise(self) -> str:
+        """What stands behind these walls, as one reads it."""
+        return ", ".join(self.withstands) + (f"; {self.exception}" if self.exception else "")
 
 
 TIERS = {
@@ -44,8 +51,9 @@ TIERS = {
             "user",
             "another user, and limits on time, memory, processes and files; what everybody may read, it may read too",
             ("forging", "availability"),
+            OPEN,
         ),
-        Tier("process", "processes of their own, with limits on time, memory and files", ("forging",)),
+        Tier("process", "processes of their own, with limits on time, memory and files", ("forging",), OPEN),
     )
 }
 

@@ -14,14 +14,14 @@ READS_THE_DISK = {"asks_the_registry"}  # references lie open below the uppermos
 
 
 @pytest.mark.slow
-def test_separate_processes_withstand_forging_and_say_that_they_withstand_no_more(tmp_path):
+def test_separate_processes_withstand_forging_and_say_what_they_do_not(tmp_path):
     room = Classroom(tmp_path / "class")
     forging = [path for path in sorted(ATTACKS.glob("forging/*.py")) if path.stem not in READS_THE_DISK]
     for attack in [*forging, ATTACKS / "secrecy/reads_the_solutions.py"]:
         room.hand_in_attack(attack)
     room.hand_in("honest", honest())
     printed = room.grade("--isolation", "process", "--seconds", "2", jobs=2).stdout
-    assert "Isolation: process" in printed and "It withstands forging.\n" in printed
+    assert "Isolation: process" in printed and "It withstands forging; but code that finds the references" in printed
     assert {student: value for student, value in room.points().items() if value} == {"honest": 2.0}
     assert CANARIES["solutions"] in room.everything_said_to("reads_the_solutions")  # so the test above can fail
 
