@@ -77,14 +77,15 @@ def look_at_versions() -> Iterable[Finding]:
     tested = re.findall(
         r"^([\w.-]+)==([\w.]+)", (checkout() / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE
     )
+    versions = {name: [wanted for each, wanted in tested if each == name] for name, _ in tested}  # some, by Python
     other = []
-    for name, wanted in tested:
+    for name, wanted in versions.items():
         try:
             found = version(name).partition("+")[0]
         except PackageNotFoundError:
             continue  # an extra that nobody asked for
-        if found != wanted:
-            other.append(f"{name} {found} instead of {wanted}")
+        if found not in wanted:
+            other.append(f"{name} {found} instead of {' or '.join(wanted)}")
     fix = f"all will probably be well; for the tested versions: {SET_UP_AGAIN}" if other else None
     yield Finding("Versions", "; ".join(other) or "as they were tested together", fix, is_note=True)
 

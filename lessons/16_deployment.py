@@ -610,8 +610,8 @@ for accent in ("en-us", "de"):
     print(f"{accent:6s}", *(f"{name} {score:.1f}  " for name, score in zip(SOUND_STATISTICS, live, strict=True)))
 
 # %% [markdown]
-# The sound itself is hardly different: same throats, same loudness. But the network is less **sure**. What inputs
-# can't tell, its doubt can.
+# Loudness and bands hardly move: same throats, same microphone. The dynamics stir, since the rhythm is another. But by far
+# the most changes in how **sure** the network is: what inputs hardly tell, its doubt does.
 #
 # **Predict.** 150 sentences in the new accent, 100 in the old ones, some seconds of fine-tuning; then an exam by
 # *other* voices. How many of the word errors go?

@@ -52,10 +52,11 @@ def _table(caption: str, heads: list[str], rows: list[list[str]], *, numbers: tu
 def student_page(record: dict[str, Any], row: Row, weights: Weights) -> str:
     """What one student reads: points, and for each exercise the card that their notebook would have shown."""
     most = sum(map(weights.worth, row.points))
-    parts = [f"<p><b>{number(row.total)} of {number(most)} points.</b></p>"]
+    of_how_many = f" of {number(most)}" if row.points else ""  # nothing could be read: nobody knows of how many
+    parts = [f"<p><b>{number(row.total)}{of_how_many} points.</b></p>"]
     parts += [f"<p>{escape(problem)}</p>" for problem in record["problems"]]
     for lesson, each in record["lessons"].items():
-        source = f"from {escape(each['file'])}" if each["file"] else "nothing was handed in"
+        source = f"from {escape(each['file'])}" if each["file"] else "nothing to grade was found"
         parts.append(f"<h2>{escape(lesson.replace('_', ' ').capitalize())}</h2><p class=quiet>{source}</p>")
         for name, entry in each["exercises"].items():
             points = f"{number(row.points[name])} of {number(weights.worth(name))} points"

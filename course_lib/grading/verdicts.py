@@ -82,7 +82,8 @@ def _list(value: Any) -> list:
 def _quiet(verdict: Verdict) -> Graded:
     """Only which checks passed, and which known mistake it was: nothing that the worker could have put in words."""
     for outcome in verdict.outcomes:
-        outcome.problem = outcome.call = outcome.printed = ""
+        outcome.problem = "`course check` shows it; not shown here." if outcome.problem else ""
+        outcome.call = outcome.printed = ""
     if verdict.note:
         verdict.note = "Python can't define it, or it can't be called as it came. `course check` shows where."
     verdict.unwritten = []

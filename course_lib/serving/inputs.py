@@ -16,11 +16,12 @@ from course_lib.sound_files import decode
 SIGNATURES = {
     "PNG": (b"\x89PNG\r\n\x1a\n",),
     "JPEG": (b"\xff\xd8\xff",),
-    "WEBP": (b"RIFF",),
     "BMP": (b"BM",),
+    "WAV": (b"RIFX", b"RF64"),
+    "FLAC": (b"fLaC",),
+    "OGG": (b"OggS",),
 }
 IMAGE_TYPES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "image/bmp": "BMP"}
-SOUND_SIGNATURES = {"WAV": (b"RIFF", b"RIFX", b"RF64"), "FLAC": (b"fLaC",), "OGG": (b"OggS",)}
 SOUND_TYPES = {
     **dict.fromkeys(("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"), "WAV"),
     **dict.fromkeys(("audio/flac", "audio/x-flac"), "FLAC"),
@@ -51,7 +52,7 @@ def open_image(content: bytes, kind: str, *, max_pixels: int) -> Image.Image:
 
     Args:
         content: the file.
-        kind: the format that it claims to be, a key of `SIGNATURES`.
+        kind: the format that it claims to be, "PNG", "JPEG", "WEBP" or "BMP".
         max_pixels: more are refused.
 
     Returns:
@@ -60,7 +61,7 @@ def open_image(content: bytes, kind: str, *, max_pixels: int) -> Image.Image:
     Raises:
         Refusal: 415, it is of another format; 413, it has too many pixels; 422, it is empty, damaged or tiny.
     """
-    _check_signature(content, kind, SIGNATURES, "picture")
+    _check_signature(content, kind, "picture")
     if kind == "WEBP":  # Pillow prepares memory for all of its pixels when it opens one
         _check_size(_webp_size(content), max_pixels)
     try:
@@ -167,7 +168,7 @@ def read_audio(content: bytes, kind: str, *, max_seconds: float) -> Tensor:
 
     Args:
         content: the file.
-        kind: the format that it claims to be, a key of `SOUND_SIGNATURES`.
+        kind: the format that it claims to be, "WAV", "FLAC" or "OGG".
         max_seconds: longer ones are refused before they are decoded.
 
     Returns:
@@ -176,7 +177,7 @@ def read_audio(content: bytes, kind: str, *, max_seconds: float) -> Tensor:
     Raises:
         Refusal: 415, it is of another format; 413, it is too long; 422, it is empty, damaged, or out of range.
     """
-    _check_signature(content, kind, SOUND_SIGNATURES, "recording")
+    _check_signature(content, kind, "recording")
     try:
         return decode(content, max_seconds=max_seconds)
     except CourseError as error:
@@ -187,13 +188,23 @@ def read_audio(content: bytes, kind: str, *, max_seconds: float) -> Tensor:
         raise _damaged("recording", kind) from None
 
 
-def _check_signature(content: bytes, kind: str, signatures: dict[str, tuple[bytes, ...]], what: str) -> None:
+def _named_by_its_bytes(content: bytes) -> str | None:
+    """The format that the first bytes speak of. WebP and WAV begin alike, and say after eight bytes which they are."""
+    if content.startswith(b"RIFF") and content[8:12] in (b"WEBP", b"WAVE"):
+        return "WEBP" if content[8:12] == b"WEBP" else "WAV"
+    for name, starts in SIGNATURES.items():
+        if content.startswith(starts):
+            return name
+    return None
+
+
+def _check_signature(content: bytes, kind: str, what: str) -> None:
     if not content:
         raise Refusal(422, f"The body is empty: there is no {what}.", fix="Send the file's bytes as the body.")
-    if content.startswith(signatures[kind]):
+    found = _named_by_its_bytes(content)
+    if found == kind:
         return
-    others = [name for name, starts in signatures.items() if content.startswith(starts)]
-    found = f"are {others[0]}" if others else f"are no {kind}"
+    found = f"are {found}" if found else f"are no {kind}"
     raise Refusal(
         415,
         f"The Content-Type says {kind}, but the bytes {found}.",

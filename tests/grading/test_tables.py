@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from course_lib.grading.tables import junit_suite
 from tests.grading.messy import MESSY
 
 pytestmark = pytest.mark.slow
@@ -61,3 +62,8 @@ def test_equal_answers_that_few_have_are_reported(attacked_class):
     assert len(MESSY) > 20  # most of them hold the same two answers, which says nothing
     page = (attacked_class.out / "class.html").read_text(encoding="utf-8")
     assert "Worth a look" in page and "_getframe" in page
+
+
+def test_a_notebook_that_can_not_be_read_is_an_error_for_junit():
+    suite = junit_suite({"student": "ada", "problems": ["ada.ipynb can't be read."], "lessons": {}})
+    assert suite.get("errors") == "1" and suite.find("testcase/error").get("message") == "ada.ipynb can't be read."

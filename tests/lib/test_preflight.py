@@ -68,6 +68,14 @@ def test_other_versions_than_the_tested_ones_are_noted(monkeypatch, tmp_path):
     assert preflight.state(finding) == "note" and "instead of 0.1" in finding.text and "no-such" not in finding.text
 
 
+def test_of_two_versions_for_two_pythons_either_one_is_well(monkeypatch, tmp_path):
+    lines = f'pytest==0.1; python_version < "3"\npytest=={pytest.__version__}; python_version >= "3"\n'
+    (tmp_path / "constraints.txt").write_text(lines, encoding="utf-8")
+    monkeypatch.setenv("COURSE_CHECKOUT", str(tmp_path))
+    (finding,) = preflight.look_at_versions()
+    assert preflight.state(finding) == "ok"
+
+
 @pytest.fixture
 def two_lessons(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_CHECKOUT", str(tmp_path))

@@ -119,3 +119,11 @@ def test_a_refusal_of_a_recording_says_what_was_wrong_and_what_to_do():
         read_audio(a_sound(np.zeros(16_000 * 3)), "WAV", max_seconds=2)
     assert refused.value.status == 413 and "3.0 s long" in refused.value.message
     assert refused.value.fix.startswith("Cut it")
+
+
+def test_webp_and_wav_begin_alike_and_are_told_apart():
+    sound, image = a_sound(np.zeros(16_000)), as_file(Image.new("RGB", (32, 32)), "WEBP")
+    with pytest.raises(Refusal, match="the bytes are WAV"):
+        open_image(sound, "PNG", max_pixels=LIMIT)
+    with pytest.raises(Refusal, match="the bytes are WEBP"):
+        read_audio(image, "WAV", max_seconds=2)
