@@ -590,9 +590,8 @@ show(figure, alt="Words wrong by size of the file: " + "; ".join(
 # in 4 bits is smaller than the small one in 8, and makes far fewer mistakes. Often the best small network is a large one,
 # rounded.
 #
-# Need the one that listens as you speak? 4 bits throughout are smallest, and here no worse; but that rounds its memory
-# coarsely, and the differences are noise. With 0.7 MB to spend, the careful choice is its LSTM in 8 bits and its
-# convolution in 4. Now the test voices, once.
+# Need the one that listens as you speak? 4 bits throughout are smallest, and here no worse. With 0.7 MB to spend, the
+# careful choice is its LSTM in 8 bits and its convolution in 4. Now the test voices, once.
 #
 # **Predict.** How many points more are wrong than with 32 bits?
 
