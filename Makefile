@@ -31,7 +31,7 @@ test-notebooks:  ## every notebook as shipped
 	$(RUN) pytest -c tests/lessons/nbval.ini --rootdir=. notebooks
 
 test-browser:    ## JupyterLab in a real Chromium
-	$(RUN) pytest -p no:nbval -m browser
+	$(RUN) pytest -p no:nbval -n 2 --dist loadfile -m browser
 
 test-scale:      ## several processes on a Ray cluster; installs the extra scale first, 500 MB
 	$(RUN) python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[scale]"
