@@ -125,7 +125,7 @@ class Classroom:
             capture_output=True,
             text=True,
             check=check,
-            timeout=500,
+            timeout=1500,  # a guard: two cores that nobody else uses need two minutes at most
         )
 
     def command(self, *options: str, jobs: int = 4) -> list[str]:

@@ -9,8 +9,8 @@ import pytest
 
 from tests.grading.classroom import ATTACKS, IMPORTS, WRONG_ACCURACY, Classroom, honest, notebook_of
 
-pytestmark = pytest.mark.scale
-PATIENCE = 400  # seconds, for a machine that others use
+pytestmark = [pytest.mark.scale, pytest.mark.timeout(1800)]
+PATIENCE = 800  # seconds, for a machine that others use
 
 
 @pytest.fixture(scope="module")
