@@ -521,8 +521,8 @@ above.set(title="What the service sees: today's pictures against the known ones"
 above.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 below.plot(right, "o-", color=PALETTE["black"])
 below.set(title="What it does not see", xlabel="day", ylabel="accuracy", ylim=(0, 1))
-show(figure, alt="Above, five drift scores over eleven days: sharpness and contrast cross the alarm level after a few "
-     "days, all others follow. Below, the accuracy stays high for the first days and then falls to a quarter.")
+show(figure, alt="Above, five drift scores over eleven days: sharpness and contrast cross the alarm level in the "
+     "first days, others follow. Below, the accuracy stays high for the first days and then falls to a quarter.")
 
 # %%
 # NBVAL_CHECK_OUTPUT

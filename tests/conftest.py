@@ -26,6 +26,14 @@ def _has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
+def _has_torchaudio() -> bool:
+    try:
+        import torchaudio  # noqa: F401
+    except (ImportError, OSError, RuntimeError):  # a missing library, symbol, or one built for another CUDA
+        return False
+    return True
+
+
 NEEDS = {
     "browser": Need(
         lambda: any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")),
@@ -39,6 +47,9 @@ NEEDS = {
         lambda: os.environ.get("COURSE_NETWORK") == "1",
         "they download; to allow it: COURSE_NETWORK=1 make test",
         may_lack_in_ci=True,
+    ),
+    "torchaudio": Need(
+        _has_torchaudio, "its last release does not load beside this torch; take the one of constraints.txt: make setup"
     ),
     "gpu": Need(_has_gpu, "run make test on a machine with a CUDA GPU", may_lack_in_ci=True),
     "realdata": Need(

@@ -6,8 +6,6 @@ from collections import defaultdict
 
 import pytest
 import torch
-from torchaudio.functional import forced_align as their_forced_align
-from torchaudio.functional import merge_tokens
 
 from course_lib.decoding import (
     WordModel,
@@ -20,6 +18,7 @@ from course_lib.decoding import (
     word_spans,
 )
 from course_lib.text import Alphabet, NGram, collapse
+from tests.lib.torchaudio_peer import AF
 
 
 def random_log_probs(*shape, seed=0, sharpness=2.0):
@@ -120,14 +119,15 @@ def test_logaddexp_is_torchs():
         assert logaddexp(a, b) == pytest.approx(torch.logaddexp(*torch.tensor([a, b]).double()).item())
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize("seed", range(20))
 def test_forced_alignment_is_torchaudios(seed):
     generator = torch.Generator().manual_seed(seed)
     frames, length = 30, 1 + seed % 9
     log_probs = random_log_probs(frames, 4, seed=seed).float()
     labels = torch.randint(1, 4, (length,), generator=generator)
-    path, scores = their_forced_align(log_probs[None], labels[None].int(), blank=0)
-    theirs = merge_tokens(path[0], scores[0])
+    path, scores = AF.forced_align(log_probs[None], labels[None].int(), blank=0)
+    theirs = AF.merge_tokens(path[0], scores[0])
     ours = forced_align(log_probs, labels)
     assert [each[:3] for each in ours] == [(each.token, each.start, each.end) for each in theirs]
     assert [each.log_prob for each in ours] == pytest.approx([each.score for each in theirs], rel=1e-5)

@@ -1,14 +1,15 @@
 """Lesson 07: its references held to torchaudio, to the library's finished forms, and to what a tone must give."""
 
 import math
+import sys
 
+import nbformat
 import pytest
 import torch
-import torchaudio.functional as AF
-import torchaudio.transforms as AT
 
-from course_lib import audio
+from course_lib import audio, paths
 from course_lib.exercises.registry import load_lesson
+from tests.lib.torchaudio_peer import AF, AT
 
 LESSON = load_lesson("sound").exercises
 frame, power_spectrogram, mel_filterbank, mfcc, spec_augment = (
@@ -37,6 +38,7 @@ def test_frames_of_too_little_are_refused():
         frame(noise(9), window=10, hop=3)
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize("shape", [(16_000,), (2, 3, 1_234)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_power_spectrogram_is_torchaudios_and_the_librarys(shape, dtype):
@@ -54,6 +56,7 @@ def test_a_tone_that_fits_into_the_window_has_its_power_in_three_bins():
     torch.testing.assert_close(power, expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize(
     ("num_mels", "num_fft", "sample_rate"), [(40, 512, 16_000), (23, 256, 8_000), (64, 1024, 22_050)]
 )
@@ -65,6 +68,7 @@ def test_the_mel_filterbank_is_torchaudios_and_the_librarys(num_mels, num_fft, s
     assert mel_filterbank(**options).dtype == torch.float32
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize("shape", [(16_000,), (3, 4_321)])
 @pytest.mark.parametrize("num_coefficients", [13, 40])
 def test_mfcc_after_the_other_three_is_torchaudios_and_the_librarys(shape, num_coefficients):
@@ -78,6 +82,7 @@ def test_mfcc_after_the_other_three_is_torchaudios_and_the_librarys(shape, num_c
     assert_close(ours, audio.mfcc(waveform, num_coefficients=num_coefficients))
 
 
+@pytest.mark.torchaudio
 def test_the_mistake_without_orthonormal_scaling_is_torchaudios_dct_without_norm():
     wrong = LESSON["mfcc"].mistakes["mfcc_without_orthonormal_scaling"].implementation
     energies = noise(5, 23, dtype=torch.float64).exp()
@@ -91,6 +96,7 @@ def test_all_coefficients_keep_lengths_and_distances():
     torch.testing.assert_close(torch.cdist(turned, turned), torch.cdist(logs, logs), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize("seed", range(8))
 def test_spec_augment_hides_what_torchaudio_hides(seed, monkeypatch):
     features = noise(1, 30, 17, seed=seed)
@@ -116,3 +122,16 @@ def test_an_utterance_is_hidden_in_a_batch_as_it_is_alone():
         alone = spec_augment(alone, lengths[i : i + 1], bands=bands[:1], moments=moments[:1])
         assert_close(together[i, :length], alone[0], 1e-6)
         assert torch.equal(together[i, length:], features[i, length:])
+
+
+def test_without_torchaudio_the_lesson_says_so_and_goes_on(monkeypatch, capsys):
+    notebook = nbformat.read(paths.find_lesson("sound").notebook, as_version=4)
+    (cell,) = [each.source for each in notebook.cells if "import torchaudio" in each.source and "MFCC" in each.source]
+    word = noise(8_000)
+    energies = power_spectrogram(word, num_fft=512, window=400, hop=160) @ mel_filterbank(
+        num_mels=40, num_fft=512, sample_rate=16_000
+    )
+    monkeypatch.setitem(sys.modules, "torchaudio", None)
+    exec(cell, {"audio": audio, "energies": energies, "mfcc": mfcc, "torch": torch, "word": word, "RATE": 16_000})
+    said = capsys.readouterr().out
+    assert "library's, to 0.001: True" in said and "The comparison with torchaudio is left out" in said

@@ -50,6 +50,14 @@ def test_ci_may_lack_the_network_but_says_so(suite):
     assert "1 x network:" in answer.stdout
 
 
+@pytest.mark.parametrize(("variables", "status"), [({}, 0), ({"CI": "true"}, 1)])
+def test_a_torchaudio_that_does_not_load_is_said_aloud_and_refused_in_ci(suite, tmp_path, variables, status):
+    (tmp_path / "torchaudio.py").write_text("raise RuntimeError('compiled with different CUDA versions')\n")
+    answer = suite("@pytest.mark.torchaudio\ndef test_features(): assert False\n", **variables)
+    assert answer.returncode == status
+    assert "torchaudio: its last release does not load beside this torch" in answer.stdout
+
+
 def test_network_tests_run_where_they_are_allowed(suite):
     assert "1 passed" in suite(NETWORK, COURSE_NETWORK="1").stdout
 

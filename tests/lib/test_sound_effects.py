@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-import torchaudio.functional as AF
 
 from course_lib.sound_effects import add_noise, change_speed, resample, reverberate, spec_augment
+from tests.lib.torchaudio_peer import AF
 
 MASKS = {"num_freq_masks": 2, "max_freq": 6, "num_time_masks": 2, "max_time": 9}
 
@@ -66,6 +66,7 @@ def test_masks_differ_between_utterances_and_follow_the_generator():
     assert not torch.equal(masked(features), masked(features, seed=1))
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize("snr_db", [-5.0, 0.0, 20.0])
 def test_noise_is_added_as_torchaudio_does(snr_db):
     waveform, noise = torch.randn(3, 999, generator=seeded(1)), torch.randn(3, 1_200, generator=seeded(2))
@@ -105,6 +106,7 @@ def test_a_room_keeps_shape_and_loudness_and_differs_for_each_sound():
     assert torch.equal(reverberate(torch.zeros(500), generator=seeded()), torch.zeros(500))
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize(
     ("from_rate", "to_rate"), [(8_000, 16_000), (44_100, 16_000), (22_050, 16_000), (16_000, 8_000)]
 )
