@@ -255,6 +255,8 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(info) as stream:
             return _bounded(stream, name)
+    except Unreadable:
+        raise
     except (OSError, RuntimeError, ValueError, NotImplementedError, EOFError, zipfile.BadZipFile) as error:
         raise Unreadable(f"{name} can't be read from its archive.") from error
     except Exception as error:  # zlib.error has no public base

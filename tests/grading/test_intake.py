@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from course_lib.errors import CourseError
-from course_lib.grading.intake import Unreadable, find_submissions
+from course_lib.grading.intake import MAX_FILE, Unreadable, find_submissions
 
 NAME = "02_backprop.ipynb"
 
@@ -149,3 +149,10 @@ def test_what_is_not_there_or_holds_nothing_is_said_so(tmp_path):
     (tmp_path / "class.zip").write_text("no archive")
     with pytest.raises(CourseError, match="no readable zip"):
         find_submissions([tmp_path / "class.zip"])
+
+
+def test_a_notebook_that_is_too_large_is_called_so_in_an_archive_too(tmp_path):
+    with zipfile.ZipFile(tmp_path / "big.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"ann/{NAME}", b" " * (MAX_FILE + 1))
+    with pytest.raises(Unreadable, match="larger than 20 MB: clear its outputs"):
+        find_submissions([tmp_path / "big.zip"])[0].sources[0].read()
