@@ -93,7 +93,8 @@ def _in_a_sentence(group: Class, weights: Weights) -> str:
     if totals:
         middle = (totals[(len(totals) - 1) // 2] + totals[len(totals) // 2]) / 2
         mean = number(round(sum(totals) / len(totals), 2))
-        says.append(f"Of {number(most)} points they have {mean} on average; half of them {number(middle)} or more.")
+        half = f"; half of them {number(middle)} or more" if middle else ""
+        says.append(f"Of {number(most)} points they have {mean} on average{half}.")
     hardest = min(group.looks, key=lambda name: group.looks[name]["right"], default=None)
     if hardest and group.looks[hardest]["right"] < group.size:
         says.append(
@@ -101,7 +102,8 @@ def _in_a_sentence(group: Class, weights: Weights) -> str:
         )
         if group.mistakes[hardest]:
             (mistake, count), *_ = group.mistakes[hardest].most_common(1)
-            says.append(f"Its most frequent known mistake: “{escape(_in_words(mistake, hardest))}”, {count} times.")
+            often = "once" if count == 1 else f"{count} times"
+            says.append(f"Its most frequent known mistake: “{escape(_in_words(mistake, hardest))}”, {often}.")
     return f"<p>{' '.join(says)}</p>"
 
 
