@@ -149,8 +149,8 @@ def learn(name: str, heard: Sequence[str], *, seed: int) -> nn.Module:
 
 @cache
 def net(plan: str, heard: tuple[str, ...], *, seed: int) -> nn.Module:
-    """What `learn` gives; a jury and a single net of the same plan are partly the same nets."""
-    return learn("company" if plan == "jury" else plan, heard, seed=seed)
+    """What `learn` gives, kept: the nets of a jury are also asked one by one."""
+    return learn(plan, heard, seed=seed)
 
 
 def accuracy(model: nn.Module, asked: str) -> float:
@@ -178,8 +178,8 @@ def score(plan: str, heard: tuple[str, ...], asked: tuple[str, ...], *, seed: in
     """
     if set(heard) & set(asked):
         raise ValueError(f"{sorted(set(heard) & set(asked))} would be heard in training and asked in the test")
-    nets = PLANS[plan].nets
-    model = Jury([net(plan, heard, seed=nets * seed + number) for number in range(nets)])
+    nets, taught = PLANS[plan].nets, "company" if plan == "jury" else plan
+    model = Jury([net(taught, heard, seed=nets * seed + number) for number in range(nets)])
     return {person: accuracy(model, person) for person in asked}
 
 
