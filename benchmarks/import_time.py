@@ -26,8 +26,10 @@ def main() -> None:
         for module in MODULES:  # in turn, so that a slow minute slows all of them
             command = [sys.executable, "-c", PROGRAM, module]
             said = subprocess.run(command, cwd=checkout(), check=True, capture_output=True, text=True).stdout
+            print(f"\rround {run} of {RUNS}: {module:40s}", end="", file=sys.stderr, flush=True)
             if run > 0:  # the first one warms the disk's cache
                 times[module].append(tuple(map(float, said.split())))
+    print(file=sys.stderr)
     figures = {"torch_ms": round(statistics.median(torch for runs in times.values() for torch, _ in runs), 1)}
     for module, runs in times.items():
         name = module.removeprefix("course_lib.").replace(".", "_")

@@ -20,6 +20,10 @@ UNKNOWN = 2**62  # frames: what libsndfile says where the header doesn't
 SILENCE = 2 / 32768  # two steps of 16 bit, around the mean
 
 
+class TooLong(CourseError):
+    """A recording is longer than whoever reads it wanted."""
+
+
 def read_sound(source: str | Path | bytes, *, max_seconds: float = 30.0) -> Tensor:
     """Read a recording: a file's path, or its bytes as a browser sends them.
 
@@ -102,7 +106,7 @@ def _check_header(file: soundfile.SoundFile, name: str, max_seconds: float) -> N
     seconds = file.frames / file.samplerate
     if seconds > max_seconds:
         length = f"{seconds:,.1f} s long" if file.frames < UNKNOWN else "of unknown length"
-        raise CourseError(f"{name} is {length}; {max_seconds:g} s is the most. Cut it, or raise max_seconds.")
+        raise TooLong(f"{name} is {length}; {max_seconds:g} s is the most. Cut it, or raise max_seconds.")
 
 
 def _name(source: str | Path | bytes) -> str:

@@ -178,7 +178,7 @@ def median_latency_does_not_warm_up(call, *, clock, warmup=10, runs=100):
 
 @mistake(
     of=median_latency,
-    hint="The times are not sorted. The one in the middle of the *order of running* says nothing; sort first.",
+    hint="The times are not sorted. The one in the middle of the order of running says nothing; sort first.",
 )
 def median_latency_does_not_sort(call, *, clock, warmup=10, runs=100):
     times = _warm(call, clock, warmup, runs)
@@ -276,7 +276,7 @@ def quantize_tensor_ignores_the_axis(values, *, bits=8, axis=None):
 
 @mistake(
     of=quantize_tensor,
-    hint="You took the maximum along the given axis. Take it over all the *other* axes, so that each index of this one "
+    hint="You took the maximum along the given axis. Take it over all axes but that one, so that each index of it "
     "keeps a scale.",
 )
 def quantize_tensor_takes_the_other_axis(values, *, bits=8, axis=None):
@@ -444,7 +444,7 @@ def distillation_loss_forgets_the_square(student, teacher, labels, *, temperatur
 
 @mistake(
     of=distillation_loss,
-    hint="The divergence is the wrong way around: the *teacher's* probabilities weigh the differences.",
+    hint="The divergence is the wrong way around: the teacher's probabilities weigh the differences.",
 )
 def distillation_loss_turns_the_divergence_around(student, teacher, labels, *, temperature=4.0, share=0.9):
     expected, found = (teacher.detach() / temperature).log_softmax(dim=1), (student / temperature).log_softmax(dim=1)

@@ -74,7 +74,7 @@ def linear_probe_forgets_the_center(features, labels, *, num_classes, penalty):
 
 @mistake(
     of=linear_probe,
-    hint="You weigh the penalty against the *mean* of the squared errors. Here it is their sum: with n examples your "
+    hint="You weigh the penalty against the mean of the squared errors. Here it is their sum: with n examples your "
     "penalty is n times as strong as it should be.",
 )
 def linear_probe_takes_the_mean(features, labels, *, num_classes, penalty):
@@ -150,7 +150,7 @@ def replace_head_relabels_the_old_one(model, num_classes):
 
 @mistake(
     of=replace_head,
-    hint="You replace the *first* linear layer. The head is the last one.",
+    hint="You replace the first linear layer. The head is the last one.",
 )
 def replace_head_takes_the_first(model, num_classes):
     name, old = _linear_layers(model)[0]
@@ -320,7 +320,7 @@ def freeze_stays_at_the_surface(module):
 
 @mistake(
     of=freeze,
-    hint="You cut the graph: layers *before* the frozen ones get no gradient any more. Frozen weights don't change, "
+    hint="You cut the graph: layers in front of the frozen ones get no gradient any more. Frozen weights don't change, "
     "but gradients must pass through them.",
 )
 def freeze_cuts_the_graph(module):

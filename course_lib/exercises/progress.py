@@ -123,5 +123,9 @@ def progress_text() -> str:
 def show() -> int:
     """`course progress`: print the overview."""
     print(progress_text())
+    numbers = [lesson.number for lesson in lessons()]
+    gaps = [str(number) for number in range(1, max(numbers, default=0)) if number not in numbers]
+    if gaps:
+        print(f"\nThere are no lessons {', '.join(gaps)}: numbers are fixed, so that lessons can be added in between.")
     print(f"\nKept in {progress_file()}")
     return 0

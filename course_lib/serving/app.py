@@ -6,14 +6,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Header, Query, Request, WebSocket
+from fastapi import Depends, FastAPI, Header, Query, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
 from starlette.staticfiles import StaticFiles
 
 from course_lib import __version__
+from course_lib.errors import what_was_meant
 from course_lib.serving import schemas
 from course_lib.serving.bodies import read_body
 from course_lib.serving.guard import Guard
@@ -61,6 +63,7 @@ def create_app(models: Mapping[str, Model], *, settings: Settings | None = None)
         docs_url=None,  # they load scripts from another host
         redoc_url=None,
         lifespan=lifespan,
+        dependencies=[Depends(only_known_parameters)],
     )
     app.state.service = service
     app.add_middleware(Guard, service=service)
@@ -153,7 +156,8 @@ def _add_models(app: FastAPI, service: Service) -> None:
         if service.settings.token is None:
             raise Refusal(403, "Without a token nobody may change what is served.", fix="Start it with --token.")
         if name not in service.models:
-            raise Refusal(404, f"There is no model {name[:60]!r}.", fix="GET /v1/models lists them.")
+            fix = what_was_meant(name, service.models, kind="models")
+            raise Refusal(404, f"There is no model {name[:60]!r}.", fix=fix)
         service.pick(name, service.models[name].kind, version)
         service.models[name].activate(version)
         return JSONResponse(describe(service.models[name]))
@@ -214,6 +218,21 @@ def _add_error_forms(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, unknown)
+
+
+def only_known_parameters(connection: HTTPConnection) -> None:
+    """Whether a request names only parameters that its route has: a misspelled one would be passed over in silence.
+
+    Raises:
+        Refusal: 422.
+    """
+    if connection.scope["type"] == "http" and connection.url.path.startswith("/v1/"):
+        known = [parameter.alias for parameter in connection.scope["route"].dependant.query_params]
+        unknown = [name for name in dict.fromkeys(connection.query_params) if name not in known]
+        if unknown:
+            there = what_was_meant(unknown[0], known, kind="parameters")
+            names = ", ".join(repr(name[:40]) for name in unknown[:5])
+            raise Refusal(422, f"Unknown parameters: {names}.", fix=there)
 
 
 def describe(model: Model) -> dict[str, Any]:

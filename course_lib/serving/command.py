@@ -138,6 +138,9 @@ class DrainingServer(uvicorn.Server):
             if idle and clock() - began >= LISTEN_ON:
                 break
             await asyncio.sleep(0.02)
+        self.service.end_streams()
+        while self.service.num_streams and clock() - began < self.service.settings.drain_seconds + LISTEN_ON:
+            await asyncio.sleep(0.02)
         self.should_exit = True
 
 

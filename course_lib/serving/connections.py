@@ -56,8 +56,8 @@ class PatientProtocol(HttpToolsProtocol):
 
     @property
     def is_spoken_to(self) -> bool:
-        """Whether more of a request is to come, which nobody will read."""
-        return self.phase != "nothing"
+        """Whether more of a request is to come, which nobody will read: of one that has begun."""
+        return self.phase == "body" or (self.phase == "head" and self.head_size > 0)
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(LingeringTransport(transport, self))

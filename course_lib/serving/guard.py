@@ -56,9 +56,10 @@ class Guard:
                 dress(MutableHeaders(scope=message), request_id, closing=service.draining)
             await send(message)
 
-        service.num_requests += 1
+        is_accepted = False
         try:
             check(headers, path, service)
+            is_accepted, service.num_requests = True, service.num_requests + 1
             await self.app(scope, receive, tell)
         except Refusal as refusal:
             if told["status"] is None:
@@ -69,7 +70,7 @@ class Guard:
                 oops = Refusal(500, "Something went wrong in here; it has been logged.", fix="Tell us the request_id.")
                 await answer_error(tell, oops, request_id)
         finally:
-            service.num_requests -= 1
+            service.num_requests -= is_accepted
             route = path if path in ROUTES else "page" if path == "/" or path.startswith("/page/") else "other"
             about = {"request_id": request_id, "method": scope["method"], "path": path[:200]}
             status, seconds = told["status"] or 499, time.perf_counter() - began

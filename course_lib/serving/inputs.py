@@ -11,7 +11,7 @@ from torch import Tensor
 
 from course_lib.errors import CourseError
 from course_lib.serving.refusals import Refusal
-from course_lib.sound_files import decode
+from course_lib.sound_files import TooLong, decode
 
 SIGNATURES = {
     "PNG": (b"\x89PNG\r\n\x1a\n",),
@@ -182,8 +182,10 @@ def read_audio(content: bytes, kind: str, *, max_seconds: float) -> Tensor:
         return decode(content, max_seconds=max_seconds)
     except CourseError as error:
         message, _, fix = str(error).rpartition(". ")
-        status = 413 if " s is the most" in str(error) else 422
-        raise Refusal(status, (message or str(error)) + ".", fix=fix or "Send another file.") from None
+        if isinstance(error, TooLong):  # its fix is for those who call a function
+            fix = f"Cut it into pieces of at most {max_seconds:g} s."
+            raise Refusal(413, f"{message} for this service.", fix=fix) from None
+        raise Refusal(422, (message or str(error)) + ".", fix=fix or "Send another file.") from None
     except (MemoryError, ValueError, RuntimeError, OverflowError):
         raise _damaged("recording", kind) from None
 

@@ -30,7 +30,7 @@ MODEL = {
 WHAT_IS_WRONG = {
     401: "the token is missing or wrong",
     403: "not allowed here",
-    404: "there is no such model",
+    404: "there is no such model or version",
     408: "the body came too slowly",
     413: "too many bytes, pixels or seconds",
     415: "another format than the Content-Type says, or one that can't be read",
@@ -56,7 +56,7 @@ def _route(answer: dict[str, Any], *statuses: int, body: list[str] | None = None
     return route
 
 
-WORK = (408, 413, 415, 422, 429, 504)
+WORK = (404, 408, 413, 415, 422, 429, 504)
 CLASSES = _list(_object(name=TEXT, probability={"type": "number", "minimum": 0, "maximum": 1}))
 CLASSIFY = _route(
     _json(
@@ -75,7 +75,7 @@ TRANSCRIBE = _route(
     *WORK,
     body=list(SOUND_TYPES),
 )
-MODELS = _route(_json(_object(models=_list(MODEL)), "all models"))
+MODELS = _route(_json(_object(models=_list(MODEL)), "all models"), 422)
 ACTIVATE = _route(_json(MODEL, "the model as it is now"), 403, 404, 422)
 MAYBE_NUMBER = {"type": ["number", "null"]}
 WATCH = _object(
@@ -87,7 +87,7 @@ WATCH = _object(
     waiting=NUMBER,
     scores={"type": "object", "additionalProperties": MAYBE_NUMBER},
 )
-DRIFT = _route(_json(_object(models=_list(WATCH)), "each version that has had inputs"))
+DRIFT = _route(_json(_object(models=_list(WATCH)), "each version that has had inputs"), 422)
 METRICS = _route({"description": "metrics as text", "content": {"text/plain": {"schema": TEXT}}})
 HEALTH = {
     "responses": {

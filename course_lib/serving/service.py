@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from course_lib.drift import DriftWatch
+from course_lib.errors import what_was_meant
 from course_lib.serving.batching import Answer, Batcher, Closed, PastDeadline, QueueFull
 from course_lib.serving.models import Model
 from course_lib.serving.monitoring import LOG, Monitor
@@ -34,6 +35,7 @@ class Service:
         self.num_requests = self.num_streams = self.bytes_in_flight = 0
         self.batchers: dict[str, Batcher] = {}
         self.watches: dict[tuple[str, str], DriftWatch] = {}
+        self.streams: set[Any] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -72,16 +74,17 @@ class Service:
         """The version of a model that a request is about, and its reader.
 
         Raises:
-            Refusal: 422, there is no such model or version.
+            Refusal: 404, there is no such model or version.
         """
         of_kind = [each for each, model in self.models.items() if model.kind == kind]
         if name not in of_kind:
-            raise Refusal(422, f"There is no {kind} model {name[:60]!r}.", fix=f"Models: {', '.join(of_kind)}.")
+            fix = what_was_meant(name, of_kind, kind=f"{kind} models")
+            raise Refusal(404, f"There is no {kind} model {name[:60]!r}.", fix=fix)
         try:
             return self.models[name].pick(version)
         except KeyError:
-            there = ", ".join(self.models[name].versions)
-            raise Refusal(422, f"{name} has no version {version[:60]!r}.", fix=f"Versions: {there}.") from None
+            fix = what_was_meant(version, self.models[name].versions, kind="versions")
+            raise Refusal(404, f"{name} has no version {version[:60]!r}.", fix=fix) from None
 
     def check_room(self, name: str) -> None:
         """Refuse before the body is read, where there is no room.
@@ -171,6 +174,11 @@ class Service:
                 return await work
         except TimeoutError:
             raise too_late() from None
+
+    def end_streams(self) -> None:
+        """Let every open stream end now, with the text that it has."""
+        for stream in list(self.streams):
+            stream.end_early()
 
     @contextmanager
     def holding(self, num_bytes: int) -> Iterator[None]:

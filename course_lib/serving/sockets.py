@@ -2,7 +2,8 @@
 
 The client sends {"type": "start", "sample_rate": 16000}, then binary messages of 16-bit little-endian mono samples, at
 last {"type": "stop"}. The service sends {"type": "partial"} messages, at last {"type": "final"}; or {"type": "error"},
-and then it closes.
+and then it closes. A service that shuts down doesn't wait for "stop": it sends the final text of what it has heard, and
+closes with code 1012. Each stream is one line of the log, which says how it ended.
 """
 
 import asyncio
@@ -24,6 +25,9 @@ TELL_EVERY = 0.25  # seconds of sound between two partial texts that are alike
 NORMAL, POLICY, BUSY, OOPS, RESTARTING = 1000, 1008, 1013, 1011, 1012
 
 
+STOP = {"type": "stop"}
+
+
 class Abuse(Exception):
     """The client did something that the protocol doesn't allow."""
 
@@ -32,41 +36,58 @@ class Abuse(Exception):
         self.code, self.message, self.close = code, message, close
 
 
+def draining() -> Abuse:
+    """The service is about to end."""
+    return Abuse("draining", "The service is shutting down. Try again in a moment.", close=RESTARTING)
+
+
 async def serve_stream(socket: WebSocket, service: Service) -> None:
     """Talk with one client, from the handshake to the end."""
     if not is_welcome(socket.headers, service.settings.origins):
         await socket.close(POLICY)  # before accepting: the handshake is answered with 403
         return
     await socket.accept()
+    conversation, ended = Conversation(socket, service), "stopped"
     try:
-        with counted(service):
-            await Conversation(socket, service).run()
-        await socket.close(NORMAL)
+        with counted(service, conversation):
+            await conversation.run()
+            if conversation.ends_early:
+                ended = "draining"
+                await socket.close(RESTARTING, ended)
+            else:
+                await socket.close(NORMAL)
     except Abuse as abuse:
+        ended = abuse.code
         await fail(socket, abuse)
     except (WebSocketDisconnect, RuntimeError):  # the client has gone; starlette says so in two ways
-        pass
+        ended = "gone"
     except Exception:
+        ended = "internal"
         LOG.exception("internal error", extra={"about": {"path": "/v1/stream"}})
         await fail(socket, Abuse("internal", "Something went wrong in here; it has been logged.", close=OOPS))
+    finally:
+        about = {"path": "/v1/stream", "ended": ended, "seconds": round(conversation.seconds, 2)}
+        LOG.info("stream", extra={"about": about})
 
 
 class counted:
     """Count a stream as long as it is open."""
 
-    def __init__(self, service: Service):
-        self.service = service
+    def __init__(self, service: Service, conversation: "Conversation"):
+        self.service, self.conversation = service, conversation
 
     def __enter__(self) -> None:
         if self.service.draining:
-            raise Abuse("draining", "The service is shutting down. Try again in a moment.", close=RESTARTING)
+            raise draining()
         most = self.service.settings.max_streams
         if self.service.num_streams >= most:
             raise Abuse("busy", f"All {most} streams are taken. Try again in a few seconds.", close=BUSY)
         self.service.num_streams += 1
+        self.service.streams.add(self.conversation)
 
     def __exit__(self, *_: Any) -> None:
         self.service.num_streams -= 1
+        self.service.streams.discard(self.conversation)
 
 
 class Conversation:
@@ -79,18 +100,27 @@ class Conversation:
 
     def __init__(self, socket: WebSocket, service: Service):
         self.socket, self.service, self.settings = socket, service, service.settings
+        self.ends_early, self.clock = False, None
+        self.seconds = 0.0  # of sound
+
+    def end_early(self) -> None:
+        """Wait for nothing more from the client."""
+        self.ends_early = True
+        if self.clock is not None:
+            self.clock.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
-        """Listen until the client stops."""
+        """Listen until the client stops, or until the service ends."""
         version, reader = self.service.models["speech"].pick(self._check_start(await self._receive()))
         stream, told, told_at = reader.stream(), "", 0.0
-        while True:
+        while not self.ends_early:
             message = await self._receive()
             if isinstance(message, dict):
                 self._check_stop(message)
                 break
             self._check_piece(message, stream.seconds)
             text = await self._compute(stream.hear, message)
+            self.seconds = stream.seconds
             if text != told or stream.seconds - told_at >= TELL_EVERY:
                 told, told_at = text, stream.seconds
                 await self._send(type="partial", text=text, seconds=round(stream.seconds, 3))
@@ -111,10 +141,14 @@ class Conversation:
         """The next message: sound, or a JSON object."""
         idle = self.settings.stream_idle_s
         try:
-            async with asyncio.timeout(idle):
+            async with asyncio.timeout(idle) as self.clock:
                 message = await self.socket.receive()
         except TimeoutError:
+            if self.ends_early:
+                return STOP
             raise Abuse("idle", f"Nothing came for {idle:g} s. Start again when you speak.") from None
+        finally:
+            self.clock = None
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1005))
         if message.get("bytes") is not None:
@@ -122,6 +156,8 @@ class Conversation:
         return parse(message["text"])
 
     def _check_start(self, message: bytes | dict[str, Any]) -> str | None:
+        if self.ends_early:
+            raise draining()
         if not isinstance(message, dict) or message.get("type") != "start":
             raise Abuse("no_start", 'The first message must be {"type": "start", "sample_rate": 16000}.')
         token = self.settings.token

@@ -7,8 +7,10 @@ import pytest
 import torch.nn.functional as F
 from bs4 import BeautifulSoup
 
+from course_lib import paths
 from course_lib.exercises import cards
 from course_lib.exercises.cards import card_html, card_text, details, diagnosis_lines, headline
+from course_lib.exercises.registry import load_lesson
 from course_lib.exercises.verdict import Verdict, examine
 
 
@@ -98,6 +100,28 @@ def test_hints_of_the_author_are_escaped_too(card_of):
     verdict = card_of(wrong)
     verdict.diagnoses[0] = replace(verdict.diagnoses[0], hint="Use i < j & k.")
     assert "Use i &lt; j &amp; k." in card_html(verdict)
+
+
+RAW = re.compile(r"(?<![\w*])\*+\w[^*`]*\*|(?<!\w)__?[a-z][^_`]*[a-z]__?(?!\w)|\]\(|(?<!\w)\$\w[^$]*\$|^#+ ")
+
+
+@pytest.mark.parametrize(
+    "text", ["take the *first* one", "**never**", "see [this](https://x.org)", "_so_", "$x^2$", "# so"]
+)
+def test_markdown_that_a_card_does_not_know_is_found(text):
+    assert RAW.search(text)
+
+
+def test_products_and_names_are_no_markdown():
+    assert not RAW.search("2 * 3 * 4, a_snake_case_name, *args and 5 $")
+
+
+@pytest.mark.parametrize("lesson", [lesson.name for lesson in paths.lessons()])
+def test_hints_and_demands_hold_no_markdown_but_code(lesson):
+    exercises = load_lesson(lesson).exercises.values()
+    texts = [mistake.hint for exercise in exercises for mistake in exercise.mistakes.values()]
+    texts += [check.demand for exercise in exercises for check in exercise.checks]
+    assert [text for text in texts if RAW.search(re.sub(r"`[^`\n]+`", "", text))] == []
 
 
 @pytest.mark.parametrize("answer", [*ANSWERS, None])

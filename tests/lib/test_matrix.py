@@ -1,5 +1,7 @@
 """The kill matrix and the mutants find what is wrong with an exercise: each fault is planted and must be named."""
 
+import warnings
+
 import pytest
 
 from course_lib.authoring.matrix import document, matrix, measure
@@ -116,6 +118,15 @@ def test_a_sound_exercise_has_no_problem_and_is_counted_in_the_last_line(course,
 )  # fmt: skip
 def test_each_broken_rule_is_named(course, parts, problem):
     assert any(problem in found for found in course(**parts).problems), problem
+
+
+def test_a_changed_number_that_leaves_a_layer_without_inputs_warns_nobody(course):
+    layer = "values * factor + torch.nn.Linear(1, 1).weight.new_ones(1)"
+    course(solutions=SOLUTIONS.replace("values * factor + 1", layer, 1))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        changes = [report.change for report in mutant_reports(find_lesson("sums"))]
+    assert any("1 → 0" in change and "Linear" in change for change in changes) and said == []
 
 
 def test_a_change_that_no_check_notices_needs_a_reason(course, tmp_path, capsys):

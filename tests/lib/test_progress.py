@@ -10,6 +10,7 @@ from course_lib.errors import CourseError
 from course_lib.exercises import progress
 from course_lib.exercises.diagnosis import Diagnosis
 from course_lib.exercises.verdict import Verdict
+from course_lib.paths import Lesson
 
 RIGHT, WRONG = Verdict("softmax", "right"), Verdict("softmax", "wrong")
 SHORTCUT = Verdict("softmax", "right", shortcut="torch.softmax")
@@ -132,6 +133,13 @@ def test_course_progress_prints_the_overview_and_where_it_is_kept(capsys):
     assert printed.startswith("01_tiny  1 of 8 solved\n    ! softmax  (solved with the library's own function)\n")
     assert "    ○ cross_entropy\n    ✓ accuracy\n" in printed and "    ✗ flatten\n" in printed
     assert str(progress.progress_file()) in printed
+
+
+def test_a_gap_in_the_lessons_numbers_is_explained(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "progress_text", lambda: "")
+    monkeypatch.setattr(progress, "lessons", lambda: [Lesson(number, "little") for number in (1, 2, 5)])
+    assert progress.show() == 0
+    assert "There are no lessons 3, 4: numbers are fixed" in capsys.readouterr().out
 
 
 def test_what_is_noted_of_exercises_that_no_longer_exist_does_no_harm():

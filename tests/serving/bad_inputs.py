@@ -180,13 +180,18 @@ def parameter_cases() -> dict[str, Bad]:
         "an unknown model": "model=cats",
         "the speech model": "model=speech",
         "a path for a model": "model=../../etc/passwd",
-        "a long model": f"model={'m' * 5000}",
         "an unknown version": "version=99",
         "a path for a version": "version=..%2F..%2Fsecret",
         "a NUL for a version": "version=%00",
         "broken percent signs": "model=%zz%",
     }
-    cases = {name: Bad((422,), one, f"{IMAGE}?{query}", headers=as_png) for name, query in queries.items()}
+    unfit = {
+        "a long model": f"model={'m' * 5000}",
+        "an unknown parameter": "modell=shapes",
+        "an unknown parameter beside a good one": "model=digits&Version=1",
+    }
+    cases = {name: Bad((404,), one, f"{IMAGE}?{query}", headers=as_png) for name, query in queries.items()}
+    cases |= {name: Bad((422,), one, f"{IMAGE}?{query}", headers=as_png) for name, query in unfit.items()}
     for value in ("0", "-5", "soon", "1e999", "9" * 400):
         cases[f"a deadline of {value[:5]}"] = Bad((422,), one, headers={**as_png, "X_Deadline_Ms": value})
     return {f"parameter: {name}": case for name, case in cases.items()}

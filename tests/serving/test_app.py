@@ -114,6 +114,49 @@ def test_settings_that_make_no_sense_are_refused(name, value):
         Settings(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("query", "message", "fix"),
+    [
+        ("model=digit", "There is no image model 'digit'.", "Did you mean 'digits'?"),
+        ("model=cats", "There is no image model 'cats'.", "The image models are: digits, shapes."),
+        ("model=speech", "There is no image model 'speech'.", "The image models are: digits, shapes."),
+        ("version=99", "digits has no version '99'.", "The versions are: 1."),
+    ],
+)
+def test_a_model_that_is_not_there_is_a_404_that_says_what_is(client, query, message, fix):
+    answer = client.post(f"/v1/images:classify?{query}", content=as_file(a_one()), headers=PNG)
+    assert answer.status_code == 404
+    assert (answer.json()["error"]["message"], answer.json()["error"]["fix"]) == (message, fix)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "message", "fix"),
+    [
+        ("POST", "/v1/images:classify?modell=shapes", "Unknown parameters: 'modell'.", "Did you mean 'model'?"),
+        ("POST", "/v1/audio:transcribe?a=1&b=2&a=3", "Unknown parameters: 'a', 'b'.", "The parameters are: version."),
+        ("POST", "/v1/models/digits:activate?version=1&Force", "Unknown parameters: 'Force'.", "are: version."),
+        ("GET", "/v1/models?all=1", "Unknown parameters: 'all'.", "The parameters are: none."),
+    ],
+)
+def test_a_parameter_that_no_route_has_is_refused_by_name(client, method, path, message, fix):
+    answer = client.request(method, path, headers=PNG)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["message"] == message and fix in answer.json()["error"]["fix"]
+
+
+def test_the_page_is_not_particular_about_its_address(client):
+    assert client.get("/?from=mail").status_code == 200
+
+
+def test_a_recording_that_is_too_long_is_told_the_services_own_limit(client):
+    answer = client.post(
+        "/v1/audio:transcribe", content=a_sound(np.zeros(31 * 16_000)), headers={"content-type": "audio/wav"}
+    )
+    error = answer.json()["error"]
+    assert answer.status_code == 413 and "max_seconds" not in answer.text
+    assert "31.0 s long; 30 s is the most for this service" in error["message"] and "at most 30 s" in error["fix"]
+
+
 def test_a_stream_ends_with_its_final_text(client):
     with client.websocket_connect("/v1/stream") as socket:
         socket.send_json({"type": "start", "sample_rate": 16000})

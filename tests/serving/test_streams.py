@@ -1,6 +1,8 @@
 """Streaming: the same text as from the whole recording, however it is cut; and what a socket does not put up with."""
 
 import json
+import logging
+import time
 
 import numpy as np
 import pytest
@@ -127,6 +129,29 @@ def test_abuse_ends_the_stream_with_its_reason(client, name):
 def test_silence_ends_a_stream(models):
     with TestClient(create_app(models, settings=Settings(stream_idle_s=0.2))) as client:
         assert closing_error(client, START) == ("idle", 1008)
+
+
+def test_a_service_that_ends_sends_the_text_of_what_it_has_heard(client, caplog):
+    service, loudly = client.app.state.service, caplog.at_level(logging.INFO, "course_lib.serving")
+    with loudly, client.websocket_connect("/v1/stream") as socket:
+        socket.send_json(START)
+        socket.send_bytes(bytes(16_000))
+        while socket.receive_json()["seconds"] < 0.5:
+            pass
+        client.portal.call(service.end_streams)
+        assert socket.receive_json()["type"] == "final"
+        with pytest.raises(WebSocketDisconnect) as end:
+            socket.receive_json()
+    assert (end.value.code, end.value.reason) == (1012, "draining")
+    assert caplog.records[-1].about == {"path": "/v1/stream", "ended": "draining", "seconds": 0.5}
+
+
+def test_a_stream_that_has_not_begun_when_the_service_ends_is_told_to_come_again(client):
+    with client.websocket_connect("/v1/stream") as socket:
+        while client.app.state.service.num_streams == 0:
+            time.sleep(0.01)
+        client.portal.call(client.app.state.service.end_streams)
+        assert socket.receive_json()["code"] == "draining"
 
 
 def test_a_stream_too_many_is_told_to_come_again(models):

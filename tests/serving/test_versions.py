@@ -58,7 +58,7 @@ def test_another_version_is_activated_and_rolled_back_over_http(client):
 
 
 def test_what_is_not_there_cannot_be_activated(client):
-    assert client.post("/v1/models/digits:activate?version=9", headers=AUTH).status_code == 422
+    assert client.post("/v1/models/digits:activate?version=9", headers=AUTH).status_code == 404
     assert client.post("/v1/models/cats:activate?version=1", headers=AUTH).status_code == 404
     assert first_class(client) == ("1", "1")
 

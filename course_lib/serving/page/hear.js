@@ -75,6 +75,11 @@ async function complain({ code, message }) {
 function read(message) {
   write(message.text, { pending: message.type === "partial" });
   if (message.type !== "final") return;
+  if (state === "listening") { // nobody has said stop: the server shuts down, and this is what it has heard
+    stopped = performance.now();
+    hangUp();
+    $("#hear-trouble").textContent = "The server is shutting down. Try again in a moment.";
+  }
   const trip = performance.now() - stopped;
   become("off", "The microphone is off.");
   align(message, samples / RATE);
