@@ -533,7 +533,7 @@ print(f"{len(wrong)} of {len(test)} sentences have an error; voices with most of
 
 # %% [markdown]
 # Read your errors, always: they say more than any rate. Most come from a few voices that are unlike all those heard in
-# training. Language leaves no misspelled word, though perhaps a wrong one. It helps this much because a house has few
+# training. Language leaves hardly a misspelled word, though perhaps a wrong one. It helps this much because a house has few
 # commands; in free speech it helps less.
 #
 # ## Noise
