@@ -60,8 +60,9 @@ def _peers(figures: Figures, table: Table) -> list[str]:
         "with random inputs, in the kernel in which the submission runs. A container around that kernel would keep "
         "secrets in; about forging it changes nothing. Not applicable: attacks on our own parts (the worker's pipe, "
         "the judge, the registry), of which the peers have none; attacks on parts of theirs were not written. Three "
-        "controls hold the set-up to account: all right, all wrong, one right of three. What earned points are objects "
-        "that answer every comparison with yes: a test that first asks for the type would refuse these three."
+        "controls hold the set-up to account: all right, all wrong, one right of three. What earned points: objects "
+        "that answer every comparison with yes, which a test that first asks for the type would refuse; and a "
+        "transformer in IPython that rewrites the cells with the tests before they run."
     )
     heads = ["peer", "attacks", "not applicable", "forged", "which", "controls misgraded"]
     return [fill(about, 120, break_long_words=False, break_on_hyphens=False), "", *table(heads, rows)]
