@@ -28,6 +28,7 @@ from benchmarks.cifar_speed import Plan, run
 from benchmarks.curves import Run, best_row, costs_of_epochs, most_accurate, quickest, seconds_to, spread
 from benchmarks.report import report
 from course_lib.datasets import load
+from course_lib.device import fast_precision
 from course_lib.paths import checkout, write_atomically
 
 PLANS = {
@@ -89,16 +90,9 @@ def of_plan(name: str, runs: list[Run]) -> dict[str, Any]:
 def our_run(plan: str, seed: int) -> Run:
     """One run, in this process. Processors that multiply bf16 matrices in hardware do so; others take float32."""
     torch.set_num_threads(1)
-    fast_bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported() and "amx_bf16" in cpu_flags()
     splits = {name: (split.pixels, split.labels) for name, split in load(DATA).splits.items()}
-    precision = "bf16" if fast_bf16 else "fp32"
+    precision = fast_precision()
     return run(PLANS[plan], splits, seed=seed, precision=precision) | {"precision": precision}
-
-
-def cpu_flags() -> str:
-    """What the processor can do, where Linux says so."""
-    path = Path("/proc/cpuinfo")
-    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def in_turns(peer: Path, folder: Path, *, plans: list[str], keep: bool) -> tuple[dict[str, list[Run]], list[Run]]:

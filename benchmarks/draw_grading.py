@@ -44,19 +44,25 @@ def _peers(figures: Figures, table: Table) -> list[str]:
         return ["The peers were not measured."]
     rows = [
         [
-            name,
+            f"{name} {found['version']}",
             str(found["attacks"]),
+            str(found["not_applicable"]),
             str(found["forged"]),
-            f"{found['honest_points']:g} of 3",
-            ", ".join(found["which"]) or "–",
+            ", ".join(f"`{which}`" for which in found["points"]) or "–",
+            ", ".join(found["honest_misgraded"]) or "none of 3",
         ]
         for name, found in figures["peers"].items()
     ]
     about = (
-        "The peers grade every third of the forging attacks by name (the other families would harm a machine without "
-        "walls; some of these speak our worker's own language), "
-        "with a test of their own kind for each of three exercises, in their default set-up, without a container. The "
-        "honest notebook answers two of the three."
+        "The peers grade the same forging attacks, each submission by a command of its own: `nbgrader autograde`, and "
+        "`otter run` with what `otter generate` made. (The other families would harm a machine without walls.) Each of "
+        "three exercises has one test, written as their manuals write them: assertions on what the function returns, "
+        "with random inputs, in the kernel in which the submission runs. A container around that kernel would keep "
+        "secrets in; about forging it changes nothing. Not applicable: attacks on our own parts (the worker's pipe, "
+        "the judge, the registry), of which the peers have none; attacks on parts of theirs were not written. Three "
+        "controls hold the set-up to account: all right, all wrong, one right of three. What earned points: objects "
+        "that answer every comparison with yes, which a test that first asks for the type would refuse; and a "
+        "transformer in IPython that rewrites the cells with the tests before they run."
     )
-    heads = ["peer", "attacks", "forged", "honest points", "which"]
-    return [fill(about, 120), "", *table(heads, rows)]
+    heads = ["peer", "attacks", "not applicable", "forged", "which", "controls misgraded"]
+    return [fill(about, 120, break_long_words=False, break_on_hyphens=False), "", *table(heads, rows)]

@@ -24,14 +24,38 @@ from course_lib.exercises.excerpts import excerpt
 from course_lib.exercises.registry import load_lesson
 from course_lib.exercises.stubs import definitions, is_exercise
 from course_lib.paths import checkout
-from tests.grading.classroom import ATTACKS, CANARIES, Classroom, honest, listening, with_a_secret
+from tests.grading.classroom import (
+    ATTACKS,
+    CANARIES,
+    WRONG_ACCURACY,
+    Classroom,
+    honest,
+    listening,
+    with_a_secret,
+)
 from tests.grading.generated import GENERATED
 from tests.grading.messy import MESSY
 
 NUM_STUDENTS, NUM_JOBS = 300, 2
 LESSON = "backprop"
 PEERS = checkout() / ".venv-benchmarks" / "bin" / "python"
-EVERY = 3  # so many-th forging attack, by name, for the peers: each takes them a kernel of its own
+OF_OUR_OWN_PARTS = {  # forging attacks that speak of our own worker, registry or judge: peers have none of these
+    "another_exercise",
+    "asks_the_registry",
+    "at_the_end",
+    "bad_frames",
+    "collects_garbage",
+    "deep_frame",
+    "endless_frame",
+    "every_descriptor",
+    "forged_answer",
+    "forged_words",
+    "forged_words_by_pipe",
+    "patches_the_draw",
+    "patches_the_judge",
+    "patches_the_scenario",
+    "pickles",
+}
 HONEST = {"aaron", "mia", "zoe", "with_secret"}
 
 
@@ -171,31 +195,40 @@ def _mistaken(name: str, mistake: str, solutions: str) -> str:
 def peers() -> dict:
     """What nbgrader and otter-grader give the forging attacks; each in a process of its own over there."""
     script = Path(__file__).with_name("grading_peers.py")
+    attacks = sorted((ATTACKS / "forging").glob("*.py"))
     with tempfile.TemporaryDirectory() as folder:
         room = Classroom(Path(folder) / "room")
         room.placeholders["{PORT}"] = "9"
-        for path in sorted((ATTACKS / "forging").glob("*.py"))[::EVERY]:
-            room.hand_in_attack(path)
-        room.hand_in(
-            "honest", "\n\n".join(["from course_lib.exercises import exercise", _plain(honest())]).encode(), "01.py"
-        )
+        for path in attacks:
+            if path.stem not in OF_OUR_OWN_PARTS:
+                room.hand_in_attack(path)
+        for name, code in _controls().items():
+            room.hand_in(name, code.encode(), "01.py")
         paths = f"{PEERS.parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader starts alembic by its name
-        environment = {
-            **os.environ,
-            "PATH": paths,
-            "PYTHONPATH": str(checkout()),
-            "HOME": str(room.home),
-            "OMP_NUM_THREADS": "1",
-        }
+        environment = {**os.environ, "PATH": paths, "HOME": str(room.home), "OMP_NUM_THREADS": "1"}
         answer = subprocess.run(
             [str(PEERS), str(script), str(room.submissions), folder],
-            env=environment, cwd=folder, capture_output=True, text=True, check=True,
+            env={**environment, "PYTHONPATH": str(checkout())},
+            cwd=folder, stdout=subprocess.PIPE, text=True, check=True,
         )  # fmt: skip
-    return json.loads(answer.stdout.splitlines()[-1])
+    found = json.loads(answer.stdout.splitlines()[-1])
+    return {name: {**each, "not_applicable": len(OF_OUR_OWN_PARTS)} for name, each in found.items()}
 
 
-def _plain(notebook: bytes) -> str:
-    return "\n\n".join(cell.source for cell in nbformat.reads(notebook.decode(), 4).cells if cell.cell_type == "code")
+def _controls() -> dict[str, str]:
+    """Honest work whose points are known: without these a peer that was set up wrongly would look safe."""
+    head = "import torch\nfrom course_lib.exercises import exercise"
+    solutions = load_lesson("software_2").lesson.solutions.read_text(encoding="utf-8")
+    names = ("accuracy", "confusion_matrix", "stratified_split")
+    right = [typed_answer(name, solutions) for name in names]
+    wrong = [
+        WRONG_ACCURACY,
+        "def confusion_matrix(predictions, labels, num_classes):\n    return torch.zeros(num_classes, num_classes)",
+        "def stratified_split(images, labels, *, fractions=(0.6, 0.2, 0.2), seed=0):\n"
+        "    return torch.arange(len(images)).tensor_split(3)",
+    ]
+    answers = {"honest_right": right, "honest_wrong": wrong, "honest_half": [right[0], wrong[1]]}
+    return {name: "\n\n".join([head, *codes]) for name, codes in answers.items()}
 
 
 if __name__ == "__main__":

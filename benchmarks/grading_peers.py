@@ -9,6 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -28,7 +30,7 @@ p, y = torch.randint(5, (80,)), torch.randint(5, (80,))
 expected = torch.zeros(5, 5, dtype=torch.int64)
 for a, b in zip(y.tolist(), p.tolist()):
     expected[a, b] += 1
-assert torch.equal(confusion_matrix(p, y, 5), expected)
+assert torch.equal(confusion_matrix(p, y, num_classes=5), expected)
 """,
     "stratified_split": """
 import torch
@@ -40,19 +42,24 @@ assert [len(part) for part in parts] == [60, 20, 20]
 }
 
 
+HONEST = {"honest_right": 3.0, "honest_wrong": 0.0, "honest_half": 1.0}
+
+
 def main() -> None:
     """Print one JSON object: for each peer who was forged, and whether honest work got its points."""
     submissions, folder = Path(sys.argv[1]), Path(sys.argv[2])
     codes = {path.parent.name: _code(path) for path in sorted(submissions.glob("*/*.py"))}
     results = {}
     for name, grade in (("nbgrader", with_nbgrader), ("otter-grader", with_otter)):
+        started = time.monotonic()
         points = grade(codes, folder / name)
-        honest = points.pop("honest")
         results[name] = {
-            "attacks": len(points),
-            "forged": sum(value > 0 for value in points.values()),
-            "which": sorted(each for each, value in points.items() if value > 0),
-            "honest_points": honest,
+            "version": version(name),
+            "attacks": len(points.keys() - HONEST.keys()),
+            "forged": sum(value > 0 for student, value in points.items() if student not in HONEST),
+            "points": {student: value for student, value in points.items() if value > 0 and student not in HONEST},
+            "honest_misgraded": sorted(student for student, due in HONEST.items() if points[student] != due),
+            "seconds": round(time.monotonic() - started),
         }
     print(json.dumps(results))
 

@@ -20,6 +20,7 @@ from benchmarks.curves import spread
 from course_lib.audio import log_mel, normalize_features
 from course_lib.datasets import load
 from course_lib.decoding import WordModel, forced_align, greedy_decode, prefix_beam_search, word_spans
+from course_lib.device import fast_precision
 from course_lib.metrics import character_error_rate, word_error_rate
 from course_lib.paths import checkout
 from course_lib.recordings import Recordings
@@ -67,7 +68,10 @@ def trained(seed: int) -> tuple[SpeechRecognizer, float]:
     batches = SequenceBatches(features, labels, batch_size=BATCH_SIZE, shuffle=True, augment=augment, seed=seed)
     began = time.process_time()
     recipe = Recipe(
-        lambda model: torch.optim.AdamW(model.parameters(), LEARNING_RATE), EPOCHS, one_cycle(warmup=WARMUP)
+        lambda model: torch.optim.AdamW(model.parameters(), LEARNING_RATE),
+        EPOCHS,
+        one_cycle(warmup=WARMUP),
+        precision=fast_precision(),
     )
     validation = SequenceBatches(*read_and_labeled("validation"), batch_size=200)
     fit(model, batches, ctc_losses, recipe=recipe, validation=validation)

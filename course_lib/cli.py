@@ -6,6 +6,7 @@ import sys
 
 from course_lib import __version__
 from course_lib.errors import CourseError
+from course_lib.grading import WEIGHTS_EXAMPLE
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -114,6 +115,13 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--require-isolation", action="store_true", help="refuse to run anything below the best tier")
     grade.add_argument("--edition", metavar="FOLDER", help="grade by the edition frozen there; freezes one at first")
     grade.add_argument("--seconds", type=float, default=5.0, metavar="N", help="time limit of each check (5)")
+    grade.add_argument(
+        "--ray", nargs="?", const="", metavar="ADDRESS", help="on a Ray cluster, last on the line; without one, here"
+    )
+    grade.formatter_class, grade.epilog = (
+        argparse.RawDescriptionHelpFormatter,
+        f"The weights are a TOML file, {WEIGHTS_EXAMPLE}",
+    )
     command("matrix", _matrix, "for authors: hold every check against every known mistake")
     command("mutants", _mutants, "for authors: damage the references a little, and see whether the checks notice")
     return parser
@@ -219,6 +227,7 @@ def _grade(options: argparse.Namespace) -> int:
             require_isolation=options.require_isolation,
             seconds=options.seconds,
             edition=Path(options.edition).expanduser() if options.edition else None,
+            ray=options.ray,
         )
     )
 

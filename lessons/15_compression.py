@@ -507,12 +507,11 @@ for name, net in (("80% zeros", sparse), ("tuned, 8 bits", control), ("student, 
 def pareto(choices, *labels, alt):
     figure, panels = plt.subplots(1, len(labels), figsize=(9.5, 3.2), sharey=True)
     for column, axes in enumerate(panels):
-        front = [(0, 0, 0)]
-        for values in sorted(choices.values(), key=lambda values: values[column]):
-            front += [values] if values[-1] > front[-1][-1] else []
-        axes.step([each[column] for each in front[1:]], [each[-1] for each in front[1:]], color="#B8C2CC", where="post")
+        points = sorted((values[column], values[-1]) for values in choices.values())
+        best = [max(share for _, share in points[: i + 1]) for i in range(len(points))]  # by nobody smaller or faster
+        axes.step([cost for cost, _ in points], best, color="#B8C2CC", where="post")
         for number, (name, values) in enumerate(choices.items()):
-            axes.plot(values[column], values[-1], "os^DvP"[number], label=name, markersize=8)
+            axes.plot(values[column], values[-1], "os^DvP"[number], label=name, markersize=12 - number)
         axes.set(xlabel=labels[column], xlim=0)
     panels[0].set_ylabel("validation accuracy (%)")
     panels[0].legend(fontsize=8, loc="lower right")

@@ -26,6 +26,7 @@ import ray
 import torch
 from ray import serve
 
+from course_lib.cluster import connect
 from course_lib.serving.app import create_app
 from course_lib.serving.command import log_json, say
 from course_lib.serving.first_models import load_models
@@ -36,7 +37,7 @@ def main() -> None:
     options = parse()
     stop = threading.Event()
     models = load_models(options.models, say=say)
-    connect(options.address)
+    connect(options.address, say=say)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     port = options.port or free_port(options.host)
@@ -64,24 +65,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--models", metavar="FOLDER", type=Path, help="where they are kept")
     parser.add_argument("--address", help="of a Ray cluster, such as auto; a small one is started where none is given")
     return parser.parse_args()
-
-
-def connect(address: str | None) -> None:
-    """Join a cluster, or start one on this machine that ends with this process."""
-    if address:
-        ray.init(address=address, logging_level=logging.ERROR)
-        return
-    for attempts_left in (4, 3, 2, 1, 0):
-        try:
-            store = 200_000_000  # bytes; only the models are in it
-            quiet = {"logging_level": logging.CRITICAL, "log_to_driver": False}
-            ray.init(include_dashboard=False, object_store_memory=store, **quiet)
-            return
-        except Exception as error:  # no kind of its own, where Ray waited 30 seconds for itself in vain
-            ray.shutdown()
-            if not attempts_left or "timed out" not in str(error):
-                raise
-            say("This machine is busy: Ray did not start within its 30 seconds. Once more.")
 
 
 def deployment(models: dict[str, Any], options: argparse.Namespace) -> serve.Application:

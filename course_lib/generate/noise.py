@@ -7,15 +7,23 @@ KINDS = ("white", "pink", "babble")
 NUM_TALKERS = 6
 
 
-def make_noise(kind: str, num_samples: int, *, generator: Generator, voices: list[Tensor] | None = None) -> Tensor:
+def make_noise(
+    kind: str,
+    num_samples: int,
+    *,
+    generator: Generator,
+    voices: list[Tensor] | None = None,
+    num_talkers: int = NUM_TALKERS,
+) -> Tensor:
     """Noise of one kind, with a standard deviation of about 1.
 
     Args:
         kind: "white", equally strong at all frequencies; "pink", whose power falls with 1 / f as in wind and traffic;
-            "babble", six people who talk at once.
+            "babble", several people who talk at once.
         num_samples: how long it is.
         generator: the source of chance.
         voices: waveforms `(time,)` from which the babble is mixed.
+        num_talkers: how many of them talk at once.
 
     Returns:
         Shape `(num_samples,)`.
@@ -30,7 +38,7 @@ def make_noise(kind: str, num_samples: int, *, generator: Generator, voices: lis
         spectrum /= torch.arange(len(spectrum)).clamp(min=1).sqrt()
         return _standardized(torch.fft.irfft(spectrum, n=num_samples))
     if kind == "babble" and voices:
-        talkers = torch.randint(len(voices), (NUM_TALKERS,), generator=generator).tolist()
+        talkers = torch.randint(len(voices), (num_talkers,), generator=generator).tolist()
         return _standardized(sum(_looped(voices[talker], num_samples, generator) for talker in talkers))
     raise ValueError(
         f"make_noise got kind={kind!r} and {len(voices or [])} voices; kinds are {', '.join(KINDS)}, and "

@@ -1,9 +1,10 @@
 """`course grade`: from submissions to grades, with a progress bar; it goes on where it was broken off."""
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,18 +12,22 @@ from tqdm import tqdm
 
 from course_lib.errors import CourseError
 from course_lib.grading import tables
+from course_lib.grading.class_page import Class, class_page
 from course_lib.grading.frozen import use_edition
 from course_lib.grading.intake import Submission, find_submissions
-from course_lib.grading.pages import Class, class_page, student_page
+from course_lib.grading.pages import student_page
 from course_lib.grading.plan import SECONDS_PER_CHECK, Plan, edition_of, imports_of, lessons_named_in, make_plan
-from course_lib.grading.pool import Setting, Task, Zygote, drive_all, zygotes
+from course_lib.grading.pool import Setting, drive_all, zygotes
 from course_lib.grading.records import Run, begin, finish
 from course_lib.grading.sandbox import TIERS
 from course_lib.grading.similarity import Similarity, jplag_command, run_jplag
+from course_lib.grading.spread import BEST, graders
 from course_lib.grading.submission import grade, record_key
 from course_lib.grading.surroundings import checkouts
 from course_lib.grading.weights import Weights, read_weights
 from course_lib.paths import checkout, lessons, write_atomically
+
+Spread = Callable[[Iterator[Submission], Callable[[dict], None]], None]
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Options:
         require_isolation: refuse anything below the best tier.
         seconds: the time limit of each check.
         edition: the folder of a frozen edition; None for the course as it is.
+        ray: the address of a Ray cluster; empty for one on this machine; None for none.
     """
 
     submissions: list[Path]
@@ -50,6 +56,7 @@ class Options:
     require_isolation: bool = False
     seconds: float = SECONDS_PER_CHECK
     edition: Path | None = None
+    ray: str | None = None
 
 
 def grade_class(options: Options) -> int:
@@ -70,9 +77,9 @@ def grade_class(options: Options) -> int:
     run = begin(options.out, edition=edition_of(draft), lessons=list(draft.lessons))
     plan = Plan(draft.lessons, run.seed, options.seconds)
     setting = _setting(options, plan)
-    with zygotes(setting, options.jobs or os.cpu_count() or 1) as workers:
+    with _workers(options, setting, plan) as spread:
         _announce(setting, submissions, plan, run)
-        keys = _grade_all(submissions, plan, run, workers)
+        keys = _grade_all(submissions, plan, run, spread)
     _write_everything(options.out, keys, run, plan, weights, setting.tier)
     print(
         f"Graded {len(keys)} submissions in {time.monotonic() - started:.0f} s. Begin with {options.out / 'class.html'}"
@@ -91,7 +98,7 @@ def _lessons(options: Options, weights: Weights, submissions: list[Submission]) 
 def _setting(options: Options, plan: Plan) -> Setting:
     order = list(TIERS)
     tiers = order[order.index(options.isolation) :] if options.isolation else order
-    if options.require_isolation:
+    if options.require_isolation or options.ray is not None:
         tiers = order[:1]
     hidden = [folder / "solutions" for folder in (checkout(), *checkouts())]
     hidden += [*(path.resolve() for path in options.submissions), options.out.resolve()]
@@ -107,16 +114,34 @@ def _announce(setting: Setting, submissions: list[Submission], plan: Plan, run: 
         print(f"Not reached: {'; '.join(setting.why_not)}", file=sys.stderr)
 
 
-def _grade_all(submissions: list[Submission], plan: Plan, run: Run, workers: list[Zygote]) -> list[str]:
+@contextlib.contextmanager
+def _workers(options: Options, setting: Setting, plan: Plan) -> Iterator[Spread]:
+    """Those who grade, here or on a cluster, as a function that takes submissions and passes on records."""
+    if options.ray is None:
+        edition = edition_of(plan)
+        with zygotes(setting, options.jobs or os.cpu_count() or 1) as workers:
+            yield lambda waiting, keep: drive_all((grade(each, plan, edition) for each in waiting), workers, keep)
+        return
+    if options.isolation not in (None, BEST):
+        raise CourseError(
+            f"--ray needs the isolation {BEST}: below it learners' code could talk to Ray, and Ray runs what anybody "
+            "sends it. Leave --isolation out, or --ray."
+        )
+    with graders(options.ray, plan, hidden=setting.hidden, jobs=options.jobs) as cluster:
+        setting.tier = BEST
+        yield lambda waiting, keep: cluster.spread(waiting, plan, keep)
+
+
+def _grade_all(submissions: list[Submission], plan: Plan, run: Run, spread: Spread) -> list[str]:
     """Grade who has no record yet; returns everybody's key, in order."""
     edition = edition_of(plan)
     keys = [record_key(submission, edition) for submission in submissions]
     with tqdm(total=len(submissions), unit="submission", disable=None) as bar:
 
-        def tasks() -> Iterator[Task]:
+        def waiting() -> Iterator[Submission]:
             for submission, key in zip(submissions, keys, strict=True):
                 if run.record(key) is None:
-                    yield grade(submission, plan, edition)
+                    yield submission
                 else:
                     bar.update()
 
@@ -124,20 +149,20 @@ def _grade_all(submissions: list[Submission], plan: Plan, run: Run, workers: lis
             run.keep(record)
             bar.update()
 
-        drive_all(tasks(), workers, keep)
+        spread(waiting(), keep)
     return keys
 
 
 def _write_everything(out: Path, keys: list[str], run: Run, plan: Plan, weights: Weights, tier: str) -> None:
-    group, similarity, rows, suites, codes = Class(plan.lessons), Similarity(), [], [], {}
+    group, similarity, rows, suites, codes, told = Class(plan.lessons), Similarity(), [], [], {}, ""
     jplag = jplag_command()
     for record in run.records(keys):
         slug = tables.slug_of(record)
         row = tables.row_of(record, weights, f"students/{slug}.html")
         rows.append(row)
         suites.append(tables.junit_suite(record))
-        group.add(record, record["student"])
-        similarity.add(record, record["student"])
+        group.add(record, row)
+        similarity.add(record, row.page)
         if jplag:
             codes[slug] = "\n\n".join(each.get("code", "") for each in record["lessons"].values())
         write_atomically(out / row.page, student_page(record, row, weights))
@@ -148,7 +173,8 @@ def _write_everything(out: Path, keys: list[str], run: Run, plan: Plan, weights:
     tables.write_canvas(out / "canvas.csv", rows, exercises, weights, assignment=assignment)
     tables.write_junit(out / "junit.xml", suites)
     if jplag:
-        print(run_jplag(jplag, codes, out / "jplag"))
+        told = run_jplag(jplag, codes, out / "jplag")
+        print(told)
     history = finish(run, out, group.summary())
-    page = class_page(group, rows, weights, similarity.pairs(), history, tier)
+    page = class_page(group, weights, similarity.pairs(), history, tier=tier, jplag=told)
     write_atomically(out / "class.html", page)

@@ -9,21 +9,26 @@ import re
 import stat
 import tarfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from course_lib.copies import BACKUP_NAME
 from course_lib.errors import CourseError
 from course_lib.grading.packing import text
+from course_lib.paths import lessons
 
 MAX_FILE = 20 * 2**20  # bytes of one notebook, pictures included
 MAX_INNER_ARCHIVE = 50 * 2**20
 MAX_MEMBERS = 100_000
 MAX_FILES = 40  # files of one student that are looked at
 KINDS = (".ipynb", ".py")
-CANVAS = re.compile(r"^(?P<student>[^_/]+)_(?:LATE_)?(?P<id>\d+)_\d+_(?P<file>[^/]+)$")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+CANVAS = re.compile(r"^(?P<student>[^_/]+)_(?:LATE_)?(?P<id>\d+)_\d{3,}_(?P<file>[^/]+)$")  # lessons have two digits
 MOODLE = re.compile(r"^(?P<student>.+)_(?P<id>\d+)_assignsubmission_\w+$")
+MOODLE_FLAT = re.compile(r"^(?P<student>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_(?P<file>[^/]+)$")
 
 
 class Unreadable(Exception):
@@ -69,12 +74,16 @@ def find_submissions(paths: list[Path]) -> list[Submission]:
         CourseError: a path does not exist, or there is no submission at all.
     """
     found: dict[tuple[str, str], Submission] = {}
+    single: list[Member] = []
     for path in paths:
         if not path.exists():
             raise CourseError(f"There is no {path}: give a folder, an archive, or notebooks.")
-        members = list(_members(path))
-        for name, read in members:
-            _add(found, *_whose(name, members, path), name, read)
+        if path.is_dir() or path.name.endswith(ARCHIVES):
+            _add_all(found, list(_members(path)), home=path.resolve().name if path.is_dir() else "")
+        else:
+            name = path.name if split_name(path.name)[0] else f"{path.resolve().parent.name}/{path.name}"
+            single.append((name, partial(_read_plain, path)))
+    _add_all(found, single)
     if not found:
         named = ", ".join(map(str, paths))
         raise CourseError(f"{named} holds no notebook (.ipynb) and no Python file (.py): there is nothing to grade.")
@@ -89,10 +98,8 @@ def _members(path: Path) -> Iterator[Member]:
         yield from _sensible(_of_folder(path))
     elif path.suffix == ".zip":
         yield from _sensible(_of_zip(path, path.name))
-    elif path.name.endswith((".tar", ".tar.gz", ".tgz")):
-        yield from _sensible(_of_tar(path))
     else:
-        yield path.name, lambda: _read_plain(path)
+        yield from _sensible(_of_tar(path))
 
 
 def _sensible(members: Iterator[Member]) -> Iterator[Member]:
@@ -118,29 +125,55 @@ def _is_person(members: list[Member]) -> bool:
 
 
 def _are_lessons(members: list[Member]) -> bool:
-    return len(members) > 1 and all(re.match(r"\d\d_", PurePosixPath(name).name) for name, _ in members)
+    files = [PurePosixPath(name).name for name, _ in members]
+    return len(files) > 1 and all(re.match(r"\d\d_", name) and not all(split_name(name)) for name in files)
 
 
-def _whose(name: str, members: list[Member], path: Path) -> tuple[str, str]:
-    """The student's name and identifier."""
-    parts = PurePosixPath(name).parts
-    if match := CANVAS.match(name):
-        return match["student"], match["id"]
-    if match := MOODLE.match(parts[0]):
-        return match["student"], match["id"]
-    if len(parts) > 1:
-        folders = sorted({PurePosixPath(each).parts[0] for each, _ in members if "/" in each})
-        return parts[0].removeprefix(_assignment(folders)), ""
-    if path.is_dir() and _are_lessons(members):
-        return path.resolve().name, ""
-    return PurePosixPath(name).stem, ""
+def _add_all(found: dict[tuple[str, str], Submission], members: list[Member], *, home: str = "") -> None:
+    """Add what came by one path, each file to its student; `home` is the folder's name, if it is a folder."""
+    loose = [name for name, _ in members if "/" not in name]
+    owners = dict.fromkeys(loose, home) if home and _are_lessons(members) else _owners_by_name(loose)
+    assignment = _assignment(sorted({name.partition("/")[0] for name, _ in members if "/" in name}))
+    for name, read in members:
+        folder, is_deep, _ = name.partition("/")
+        if match := CANVAS.match(name) or MOODLE_FLAT.match(name) or MOODLE.match(folder):
+            student, identifier = match["student"], match["id"]
+        else:
+            student, identifier = folder.removeprefix(assignment) if is_deep else owners[name], ""
+        _add(found, student, identifier, name, read)
+
+
+def _owners_by_name(names: list[str]) -> dict[str, str]:
+    """Whose each loose file is: its name without the lesson's, unless two files would then be the same answer."""
+    split = {name: split_name(name) for name in names}
+    count = Counter((who.casefold(), lesson) for who, lesson in split.values())
+    torn = {who for who, lesson in count if count[who, lesson] > 1}
+    return {
+        name: who if who and who.casefold() not in torn else PurePosixPath(name).stem
+        for name, (who, lesson) in split.items()
+    }
+
+
+def split_name(filename: str) -> tuple[str, str]:
+    """A file's name in two: whose it is, and which lesson: `rita_lee-02_backprop.ipynb` is rita_lee's backprop."""
+    stem = PurePosixPath(filename).stem
+    for lesson in lessons():
+        match = re.search(
+            rf"(?:^|[\s_.-])(?:0?{lesson.number}[\s_.-])?{lesson.name}(?=$|[\s_.(-])", stem, re.IGNORECASE
+        )
+        if match:
+            parts = (part.strip(" _.-") for part in (stem[: match.start()], stem[match.end() :]))
+            return " ".join(part for part in parts if part), lesson.name
+    return stem, ""
 
 
 def _assignment(folders: list[str]) -> str:
     """What GitHub Classroom writes before each name, such as `homework-1-`."""
-    first, last = min(folders), max(folders)
+    if len(folders) <= 2:
+        return ""
+    first, last = folders[0], folders[-1]
     common = next((first[:end] for end in range(len(first), 0, -1) if last.startswith(first[:end])), "")
-    return common[: common.rfind("-") + 1] if len(folders) > 2 else ""
+    return common[: common.rfind("-") + 1]
 
 
 def _add(
@@ -162,7 +195,7 @@ def _add(
                 if not inside.endswith(".zip"):
                     _add(found, student, identifier, inside, read_inside)
     else:
-        match = CANVAS.match(name)
+        match = CANVAS.match(name) or MOODLE_FLAT.match(name)
         submission.sources.append(Source(_shown(match["file"] if match else name), read))
 
 
@@ -222,6 +255,8 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     try:
         with archive.open(info) as stream:
             return _bounded(stream, name)
+    except Unreadable:
+        raise
     except (OSError, RuntimeError, ValueError, NotImplementedError, EOFError, zipfile.BadZipFile) as error:
         raise Unreadable(f"{name} can't be read from its archive.") from error
     except Exception as error:  # zlib.error has no public base

@@ -76,6 +76,7 @@ class Mother:
     def __init__(self, imports: list[str]):
         self._imports = imports
         self._process: subprocess.Popen | None = None
+        self.search: list[str] = []  # where she finds modules
 
     def fork(self) -> socket.socket:
         """A channel to a new zygote.
@@ -111,7 +112,7 @@ class Mother:
             )
         self._control.settimeout(START)
         send(self._control, {"imports": self._imports})
-        receive(self._control)
+        self.search = receive(self._control)[0]["search"]
 
 
 class Zygote:
@@ -190,17 +191,17 @@ class Zygote:
         )
 
     def _try(self, tier: str) -> str:
-        orders = {
-            "tier": tier,
-            "slot": self.slot,
-            "readable": [str(path) for path in visible_paths()],
-            "hidden": [str(path) for path in self._setting.hidden],
-            "room": self._room.name,
-        }
         self.end()
         try:
             self._channel = self._mother.fork()
             self._channel.settimeout(START)
+            orders = {
+                "tier": tier,
+                "slot": self.slot,
+                "readable": [str(path) for path in visible_paths(self._mother.search)],
+                "hidden": [str(path) for path in self._setting.hidden],
+                "room": self._room.name,
+            }
             send(self._channel, orders)
             hello, _ = receive(self._channel)
         except (OSError, ValueError) as error:

@@ -8,7 +8,7 @@ from typing import Any
 from course_lib.exercises.diagnosis import Diagnosis
 from course_lib.exercises.registry import Exercise
 from course_lib.exercises.verdict import Outcome, Verdict
-from course_lib.grading.intake import Submission, Unreadable
+from course_lib.grading.intake import Submission, Unreadable, split_name
 from course_lib.grading.packing import MAX_HEADER, BadAnswer, read_header, text
 from course_lib.grading.plan import MORE_TIME, Plan, all_exercises
 from course_lib.grading.pool import Reply, Request
@@ -69,7 +69,8 @@ def _read_all(submission: Submission, plan: Plan, problems: list[str]) -> Steps:
         try:
             files.append({"name": source.name, **_what_was_read(reply, source.name)})
         except BadAnswer as error:
-            problems.append(f"{source.name} can't be read: {error}.")
+            named = str(error).startswith(source.name)
+            problems.append(f"{error}." if named else f"{source.name} can't be read: {error}.")
     return files
 
 
@@ -95,9 +96,13 @@ def _code(file: dict[str, Any]) -> str:
 
 
 def _choose(files: list[dict[str, Any]], lesson: str) -> dict[str, Any] | None:
-    """The file that is a student's answer to a lesson: the last one by name, of those that are this lesson's."""
+    """The file that is a student's answer to a lesson: one that is called so, and the last by name."""
     fitting = [each for each in files if _lesson_of(each) == lesson]
-    return max(fitting, key=lambda each: (bool(each["answers"]), each["name"])) if fitting else None
+
+    def rank(file: dict[str, Any]) -> tuple:
+        return bool(file["answers"]), split_name(file["name"])[1] == lesson, file["name"]
+
+    return max(fitting, key=rank, default=None)
 
 
 def _lesson_of(file: dict[str, Any]) -> str:

@@ -10,17 +10,23 @@ from course_lib.paths import checkout
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def checkouts() -> list[Path]:
-    """Every folder that this Python would import a course from; another checkout holds solutions as well."""
-    found = [Path(each).resolve() for each in [*sys.path, Path(course_lib.__file__).parents[1]] if each]
+def checkouts(search: list[str] | None = None) -> list[Path]:
+    """Every folder that this Python would import a course from (or one with these paths); each holds solutions."""
+    places = [*sys.path, *(search or []), Path(course_lib.__file__).parents[1]]
+    found = [Path(each).resolve() for each in places if each]
     return [path for path in found if (path / "course_lib").is_dir() or (path / "solutions").is_dir()]
 
 
-def visible_paths() -> list[Path]:
-    """What a worker needs to see of this machine: Python, its packages, the system's libraries, and course_lib."""
+def visible_paths(search: list[str]) -> list[Path]:
+    """What a worker needs to see of this machine: Python, its packages, the system's libraries, and course_lib.
+
+    Args:
+        search: where the process that imports for it finds modules. Not our own `sys.path`: there the instructor's
+            current folder may stand, and whatever else our own starter put into it.
+    """
     course = Path(course_lib.__file__).resolve().parent
-    inside = {checkout(), *checkouts()}
-    candidates = [sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path]
+    inside = {checkout(), *checkouts(search)}
+    candidates = [sys.prefix, sys.base_prefix, sys.exec_prefix, *search]
     candidates += ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/sys/devices/system/cpu"]
     found: list[Path] = [course]
     for path in sorted({Path(each).resolve() for each in candidates if each}):

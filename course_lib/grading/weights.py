@@ -6,10 +6,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from course_lib.errors import CourseError
+from course_lib.grading import WEIGHTS_EXAMPLE
 from course_lib.grading.plan import all_exercises
 from course_lib.paths import lessons
-
-EXAMPLE = "for example:\n[backprop]\nbackward_rule = 10\ngradient_check = 5"
 
 
 @dataclass(frozen=True)
@@ -48,14 +47,16 @@ def read_weights(path: Path | None) -> Weights:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CourseError(f"The weights {path} can't be read: {error}. It is a TOML file, {EXAMPLE}") from error
+        raise CourseError(f"The weights {path} can't be read: {error}. It is a TOML file, {WEIGHTS_EXAMPLE}") from error
     rules = tables.pop("rules", {})
     points = {}
     known = {lesson.name for lesson in lessons()}
+    if not isinstance(rules, dict):
+        raise CourseError(f"{path}: rules is to be a table, {WEIGHTS_EXAMPLE}")
     for lesson, table in tables.items():
         _must_be_known(lesson, known, "lesson", path)
         if not isinstance(table, dict):
-            raise CourseError(f"{path}: {lesson} is to be a table, {EXAMPLE}")
+            raise CourseError(f"{path}: {lesson} is to be a table, {WEIGHTS_EXAMPLE}")
         for exercise, value in table.items():
             _must_be_known(exercise, {name for name, of in all_exercises().items() if of == lesson}, "exercise", path)
             points[exercise] = _number(exercise, value, path)
@@ -69,10 +70,12 @@ def _must_be_known(name: str, known: set[str], what: str, path: Path) -> None:
     if name not in known:
         similar = get_close_matches(name, known, n=1)
         meant = f"Did you mean '{similar[0]}'?" if similar else f"There are: {', '.join(sorted(known))}."
-        raise CourseError(f"{path}: there is no {what} called '{name}'. {meant}")
+        raise CourseError(
+            f"{path}: there is no {what} called '{name}'. {meant} A weights file is TOML, {WEIGHTS_EXAMPLE}"
+        )
 
 
 def _number(name: str, value: object, path: Path) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-        raise CourseError(f"{path}: {name} = {value!r} is to be a number of points, 0 or more.")
+        raise CourseError(f"{path}: {name} = {value!r} is to be a number of points, 0 or more, {WEIGHTS_EXAMPLE}")
     return float(value)

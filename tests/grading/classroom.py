@@ -125,7 +125,7 @@ class Classroom:
             capture_output=True,
             text=True,
             check=check,
-            timeout=500,
+            timeout=1500,  # a guard for what hangs, not a measure
         )
 
     def command(self, *options: str, jobs: int = 4) -> list[str]:

@@ -9,7 +9,7 @@ from tests.grading.messy import MESSY
 WRITTEN = sorted(ATTACKS.glob("*/*.py"))
 NAMES = [attack.stem for attack in WRITTEN]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def test_there_are_at_least_forty_attacks_in_each_family_some():

@@ -5,7 +5,7 @@ import pytest
 from course_lib.answers import check_lesson
 from tests.grading.messy import MESSY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def test_there_are_at_least_twenty():

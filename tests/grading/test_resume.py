@@ -10,7 +10,7 @@ import pytest
 
 from tests.grading.classroom import Classroom, honest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture

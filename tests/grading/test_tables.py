@@ -9,7 +9,7 @@ import pytest
 from course_lib.grading.tables import junit_suite
 from tests.grading.messy import MESSY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def rows(path):

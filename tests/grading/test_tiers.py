@@ -8,12 +8,14 @@ from course_lib.errors import CourseError
 from course_lib.grading import command, pool
 from course_lib.grading.command import Options, grade_class
 from course_lib.grading.sandbox import TIERS
+from course_lib.grading.surroundings import visible_paths
 from tests.grading.classroom import ATTACKS, CANARIES, Classroom, honest
 
 READS_THE_DISK = {"asks_the_registry"}  # references lie open below the uppermost tier
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_separate_processes_withstand_forging_and_say_what_they_do_not(tmp_path):
     room = Classroom(tmp_path / "class")
     forging = [path for path in sorted(ATTACKS.glob("forging/*.py")) if path.stem not in READS_THE_DISK]
@@ -69,3 +71,15 @@ def test_a_higher_tier_withstands_all_that_a_lower_one_does():
     withstood = [set(tier.withstands) for tier in TIERS.values()]
     assert all(lower <= higher for higher, lower in itertools.pairwise(withstood))
     assert all("forging" in each for each in withstood)
+
+
+def test_what_the_instructors_own_python_finds_beside_its_packages_stays_hidden(monkeypatch, tmp_path):
+    (tmp_path / "diary.py").write_text("token = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)  # as `python -m` does with the current folder, and Ray with the driver's
+    mother = pool.Mother([])
+    try:
+        mother.fork().close()
+        shown = visible_paths(mother.search)
+    finally:
+        mother.close()
+    assert mother.search and not any(path == tmp_path or path in tmp_path.parents for path in shown)

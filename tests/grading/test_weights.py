@@ -2,6 +2,7 @@
 
 import pytest
 
+from course_lib.cli import main
 from course_lib.errors import CourseError
 from course_lib.grading.weights import Weights, read_weights
 
@@ -44,12 +45,22 @@ def test_the_file_names_points_lessons_and_rules(weights):
         ("[backprop]\nbackward_rule = inf\n", "number of points"),
         ("[rules]\nshortcuts = 1\n", "Did you mean 'shortcut'"),
         ("backprop = 5\n", "is to be a table"),
+        ("rules = 5\n", "is to be a table"),
         ("[backprop", "can't be read"),
     ],
 )
 def test_a_slip_in_the_file_is_named_with_its_mending(weights, text, said):
-    with pytest.raises(CourseError, match=said):
+    with pytest.raises(CourseError, match=said) as caught:
         weights(text)
+    _, _, example = str(caught.value).partition("for example:")
+    assert weights(example).worth("backward_rule") == 10, "every slip is answered with a file that can be read"
+
+
+def test_the_help_shows_a_file_that_can_be_read(weights, capsys):
+    with pytest.raises(SystemExit):
+        main(["grade", "--help"])
+    _, _, example = capsys.readouterr().out.partition("for example:\n")
+    assert weights(example).worth("gradient_check") == 5
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
 
+from benchmarks import speech_features
 from benchmarks import speech_strangers as strangers
 from course_lib.recordings import record
 
@@ -23,8 +25,8 @@ def vowel(*, pitch=120, formant=700.0, seconds=0.4, rate=16_000):
 
 
 def features(waveform, *, throat=1.0):
-    power = strangers.power_spectrogram(waveform)[:, : strangers.BINS]
-    return strangers.log_mels(strangers.spoken_part(power), throat=throat)
+    power = speech_features.power_spectrogram(waveform)[:, : speech_features.BINS]
+    return speech_features.log_mels(speech_features.spoken_part(power), throat=throat)
 
 
 def test_the_plan_for_a_person_is_chosen_without_hearing_or_asking_that_person():
@@ -58,9 +60,10 @@ def test_whoever_is_asked_is_never_heard(monkeypatch):
     names = [person for person in PEOPLE for _ in range(20)]
     texts = strangers.DIGITS * 8
     marks = {name: float(number) for number, name in enumerate(PEOPLE)}
-    clips = [torch.full((20, strangers.NUM_MELS), marks[name]) for name in names]
+    clips = [torch.full((20, speech_features.NUM_MELS), marks[name]) for name in names]
     heard = []
-    monkeypatch.setattr(strangers, "strangers", lambda: strangers.Words({1.0: clips}, texts, names))
+    words = strangers.Words({1.0: clips}, texts, names)
+    monkeypatch.setattr(strangers, "strangers", lambda: words)
     monkeypatch.setattr(strangers, "fit", lambda model, batches, *_, **__: heard.extend(batches.features))
     strangers.learn("plain", ["ann", "cid"], seed=0)
     assert {float(each[0, 0]) for each in heard} == {0.0, 2.0} and len(heard) == 40
@@ -70,13 +73,13 @@ def test_whoever_is_asked_is_never_heard(monkeypatch):
 
 def test_silence_around_a_word_is_cut_off():
     sound = torch.cat([torch.zeros(4_000), vowel(), torch.zeros(6_000)]) + 1e-4 * torch.randn(16_400)
-    assert len(features(sound)) < len(features(vowel())) + 2 * strangers.MARGIN + 8
+    assert len(features(sound)) < len(features(vowel())) + 2 * speech_features.MARGIN + 8
 
 
 def test_features_keep_the_vowel_and_forget_loudness_and_most_of_the_pitch():
     def normal(waveform, **options):
         mels = features(waveform, **options)[None]
-        return strangers.normalize(mels, torch.tensor([mels.shape[1]]), torch.zeros(1))[0].mean(dim=1)
+        return speech_features.normalize(mels, torch.tensor([mels.shape[1]]), torch.zeros(1))[0].mean(dim=1)
 
     base = normal(vowel())
     torch.testing.assert_close(normal(0.2 * vowel()), base, rtol=1e-2, atol=1e-2)
@@ -92,27 +95,47 @@ def test_a_shorter_throat_has_higher_resonances():
 
 
 def test_a_normalized_clip_has_mean_0_and_deviation_1_whatever_stands_in_the_padding(random):
-    padded, lengths = torch.randn(3, 40, strangers.NUM_MELS, generator=random), torch.tensor([17, 40, 30])
-    normal, *_ = strangers.normalize(padded, lengths, torch.zeros(3))
-    other, *_ = strangers.normalize(padded.index_fill(1, torch.tensor([39]), 50.0)[:1], lengths[:1], torch.zeros(1))
+    padded, lengths = torch.randn(3, 40, speech_features.NUM_MELS, generator=random), torch.tensor([17, 40, 30])
+    normal, *_ = speech_features.normalize(padded, lengths, torch.zeros(3))
+    other, *_ = speech_features.normalize(
+        padded.index_fill(1, torch.tensor([39]), 50.0)[:1], lengths[:1], torch.zeros(1)
+    )
     torch.testing.assert_close(other[0, :17], normal[0, :17])
     assert normal[0, 17:].abs().max() == 0
     assert [round(float(normal[row, :length].std(correction=0)), 3) for row, length in enumerate(lengths)] == [1, 1, 1]
 
 
 def test_a_disguise_differs_each_time_and_keeps_lengths_within_the_clip(random):
-    padded, lengths = torch.randn(4, 50, strangers.NUM_MELS, generator=random), torch.tensor([20, 50, 31, 44])
-    seen = [strangers.disguise(padded, lengths, torch.arange(4), generator=random) for _ in range(20)]
+    padded, lengths = torch.randn(4, 50, speech_features.NUM_MELS, generator=random), torch.tensor([20, 50, 31, 44])
+    seen = [speech_features.disguise(padded, lengths, torch.arange(4), generator=random) for _ in range(20)]
     assert len({float(features[0, 0, 0]) for features, *_ in seen}) == 20
     for features, left, labels in seen:
         assert features.isfinite().all() and labels.tolist() == [0, 1, 2, 3]
-        assert left.min() >= strangers.SHORTEST and left.max() <= features.shape[1]
+        assert left.min() >= speech_features.SHORTEST and left.max() <= features.shape[1]
+
+
+def test_a_jury_gives_the_mean_of_its_nets_probabilities(random):
+    torch.manual_seed(0)
+    nets = [strangers.Spotter(3).eval() for _ in range(3)]
+    features, lengths = torch.randn(2, 30, speech_features.NUM_MELS, generator=random), torch.tensor([30, 22])
+    votes = strangers.Jury(nets)(features, lengths)
+    torch.testing.assert_close(votes.exp().sum(dim=1), torch.ones(2))
+    torch.testing.assert_close(votes.exp(), sum(each(features, lengths).softmax(dim=1) for each in nets) / 3)
+
+
+def test_a_jury_s_nets_are_of_different_seeds(monkeypatch):
+    seeds = []
+    monkeypatch.setattr(strangers, "learn", lambda plan, heard, *, seed: seeds.append((plan, seed)) or nn.Identity())
+    monkeypatch.setattr(strangers, "accuracy", lambda model, asked: float(len(model.nets)))
+    for seed in range(2):
+        assert strangers.score("jury", ("cara", "dora"), ("ellen",), seed=seed) == {"ellen": 3.0}
+    assert seeds == [("company", seed) for seed in range(6)]
 
 
 def test_a_word_is_read_alike_alone_and_in_a_batch():
     torch.manual_seed(0)
     model = strangers.Spotter(3).eval()
-    short, long = torch.randn(20, strangers.NUM_MELS), torch.randn(44, strangers.NUM_MELS)
+    short, long = torch.randn(20, speech_features.NUM_MELS), torch.randn(44, speech_features.NUM_MELS)
     padded = torch.nn.utils.rnn.pad_sequence([short, long], batch_first=True)
     together = model(padded, torch.tensor([20, 44]))
     torch.testing.assert_close(together[:1], model(short[None], torch.tensor([20])), rtol=1e-4, atol=1e-4)

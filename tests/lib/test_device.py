@@ -90,3 +90,14 @@ def test_a_benchmark_does_not_tell_whose_machine_it_ran_on(tmp_path, monkeypatch
 def test_a_benchmark_without_a_number_is_an_error(tmp_path):
     with pytest.raises(ValueError):
         report("check_latency", {"first_ms": float("nan")}, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "can", "precision"),
+    [(True, True, "bf16"), (True, False, "fp32"), (False, True, "bf16"), (False, False, "fp32")],
+)
+def test_the_fast_precision_is_bf16_only_where_the_machine_multiplies_it(has_gpu, monkeypatch, gpu, can, precision):
+    has_gpu(gpu)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation or can)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: can)
+    assert device.fast_precision() == precision

@@ -1,11 +1,15 @@
 """The course's own speech checkpoints: whole, small, what their cards say, and of use."""
 
+import json
 import re
 import shutil
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
+from checkpoints import make_speech
 from course_lib import paths, speech_models
 from course_lib.audio import log_mel, normalize_features
 from course_lib.decoding import greedy_decode
@@ -13,6 +17,7 @@ from course_lib.errors import CourseError
 from course_lib.generate.speech import speak
 from course_lib.generate.voices import variants_of
 from course_lib.metrics import edit_distance
+from course_lib.recordings import record
 from course_lib.speech_models import load_recognizer, log_probs_of
 from course_lib.text import Alphabet
 
@@ -27,6 +32,24 @@ def test_a_checkpoint_is_small_and_its_card_says_how_it_was_made_and_what_it_can
     assert not model.training
     assert {"recipe", "data", "cpu_seconds", "validation", "test", "sha256"} <= card.keys()
     assert card["test"]["clean"]["cer"] < 0.1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_card_tells_the_recipe_that_the_script_follows(name):
+    card = json.loads((paths.checkout() / "checkpoints" / f"{name}.json").read_text(encoding="utf-8"))
+    assert card["recipe"] | make_speech.RECIPES[name] == card["recipe"]
+
+
+def test_a_checkpoint_never_hears_what_is_said_in_validation_and_test_only(monkeypatch):
+    clips = [np.ones(1_600, dtype=np.int16)] * 3
+    spoken = record(clips, texts=["one", "two", "three"], speakers=["f1"] * 3)
+    splits = {
+        "validation": record(clips[:2], texts=["two", "one"], speakers=["f2"] * 2, heard=torch.tensor([False, True])),
+        "test": record(clips[:1], texts=["ten"], speakers=["f3"], heard=torch.tensor([False])),
+    }
+    monkeypatch.setattr(make_speech, "load", lambda name: SimpleNamespace(splits=splits))
+    monkeypatch.setattr(make_speech, "speak_corpus", lambda name, counts: {"train": spoken})
+    assert make_speech.training_sentences().texts == ["one", "three"]
 
 
 @pytest.mark.parametrize("name", NAMES)

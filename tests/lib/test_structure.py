@@ -16,7 +16,7 @@ NUM_LINES = 300
 
 # A module may import what stands above it in this list, or beside it as long as there is no cycle.
 LAYERS = [
-    ["errors", "paths", "hosted", "seeds", "storage"],
+    ["errors", "paths", "hosted", "seeds", "storage", "cluster"],
     ["device", "metrics", "drift", "images", "audio", "sound_effects", "text", "decoding"],
     [
         "recordings",
