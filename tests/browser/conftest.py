@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
+from course_lib.paths import find_lesson
 from tests.browser.jupyterlab import JupyterLab
 from tests.browser.server import LabServer
 
@@ -69,6 +70,14 @@ def lab(page, server):
     lab.use_theme("JupyterLab Light")
     yield lab
     lab.shut_down_kernels()
+
+
+@pytest.fixture(scope="module")
+def notebook(request, lab):
+    """The lesson that the file names, opened from the file list and run from top to bottom with nothing answered."""
+    notebook = lab.open(find_lesson(request.module.LESSON).notebook.name)
+    notebook.run_all()
+    return notebook
 
 
 @pytest.fixture

@@ -5,23 +5,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from course_lib.paths import find_lesson
-from tests.browser.axe import images_without_words, serious_violations
+from tests.browser.every_lesson import EveryLesson
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def notebook(lab):
-    """The lesson, opened from the file list and run from top to bottom with nothing answered."""
-    notebook = lab.open(find_lesson("attention").notebook.name)
-    notebook.run_all()
-    return notebook
-
-
-def test_an_unanswered_lesson_runs_to_its_end(notebook):
-    assert None not in [cell.number for cell in notebook.code_cells]
-    assert "".join(notebook.errors.all_inner_texts()).strip() == ""  # progress bars wipe themselves out
+LESSON = "attention"
 
 
 def test_head_and_word_are_chosen_by_keyboard_and_answer_in_words(notebook, picture):
@@ -39,10 +26,5 @@ def test_head_and_word_are_chosen_by_keyboard_and_answer_in_words(notebook, pict
     explorer.screenshot(path=picture("explorer"))
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_everyone_can_read_it(notebook, lab, page, picture, theme):
-    lab.use_theme(theme)
-    with notebook.unrolled():
-        page.screenshot(path=picture(f"whole_{theme.split()[-1].lower()}"))
-        assert serious_violations(page) == []
-    assert images_without_words(page) == []
+class TestAttention(EveryLesson):
+    """It runs to its end, and everyone can read it."""

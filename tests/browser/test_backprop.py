@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from course_lib.authoring.answer_key import typed_answer
 from course_lib.exercises.registry import find_exercise
 from course_lib.paths import find_lesson
-from tests.browser.axe import images_without_words, serious_violations
+from tests.browser.every_lesson import assert_everyone_can_read, both_themes
 from tests.browser.jupyterlab import Notebook
 
 pytestmark = pytest.mark.browser
@@ -107,11 +107,7 @@ def test_with_a_wrong_answer_everything_stops_at_one_line(notebook, page, pictur
     assert ran == sorted(ran, reverse=True) and not ran[-1]
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@both_themes
 def test_everyone_can_read_it(notebook, lab, page, picture, theme):
-    lab.use_theme(theme)
     notebook.locator.locator(".course-graph").get_by_role("button", name="Last").click()
-    with notebook.unrolled():
-        page.screenshot(path=picture(f"whole_{theme.split()[-1].lower()}"))
-        assert serious_violations(page) == []
-    assert images_without_words(page) == []
+    assert_everyone_can_read(notebook, lab, page, picture, theme)

@@ -6,24 +6,11 @@ import pytest
 from playwright.sync_api import expect
 
 from course_lib.generate.speech import speak
-from course_lib.paths import find_lesson
 from course_lib.sound_files import write_sound
-from tests.browser.axe import images_without_words, serious_violations
+from tests.browser.every_lesson import EveryLesson
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]  # training takes long on a busy machine
-
-
-@pytest.fixture(scope="module")
-def notebook(lab):
-    """The lesson, opened from the file list and run from top to bottom with nothing answered."""
-    notebook = lab.open(find_lesson("speech_recognition").notebook.name)
-    notebook.run_all()
-    return notebook
-
-
-def test_an_unanswered_lesson_runs_to_its_end(notebook):
-    assert None not in [cell.number for cell in notebook.code_cells]
-    assert "".join(notebook.errors.all_inner_texts()).strip() == ""  # progress bars wipe themselves out
+LESSON = "speech_recognition"
 
 
 def test_a_text_is_typed_and_aligned_by_keyboard(notebook, picture):
@@ -49,10 +36,5 @@ def test_a_recording_is_chosen_by_keyboard_and_transcribed(notebook, page, tmp_p
     expect(cell).to_contain_text(re.compile(r"said\.wav, \d\.\d s: “turn off the kitchen light”"))
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_everyone_can_read_it(notebook, lab, page, picture, theme):
-    lab.use_theme(theme)
-    with notebook.unrolled():
-        page.screenshot(path=picture(f"whole_{theme.split()[-1].lower()}"))
-        assert serious_violations(page) == []
-    assert images_without_words(page) == []
+class TestSpeechRecognition(EveryLesson):
+    """It runs to its end, and everyone can read it."""

@@ -3,11 +3,13 @@
 import json
 import linecache
 from contextlib import suppress
+from dataclasses import replace
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from course_lib import answers
 from course_lib.answers import check_lesson
 from course_lib.errors import CourseError, ExerciseFailed
 from course_lib.exercises import kernel, progress
@@ -87,9 +89,8 @@ def test_the_card_of_an_answer_that_calls_the_library_is_shown(notebook, capsys)
 
 def test_the_exit_status_is_0_only_if_all_are_right(notebook, monkeypatch):
     lesson = load_lesson("tiny")
-    for name in list(lesson.exercises):
-        if name not in ("accuracy", "flatten"):
-            monkeypatch.delitem(lesson.exercises, name)
+    two = {name: lesson.exercises[name] for name in ("accuracy", "flatten")}
+    monkeypatch.setattr(answers, "load_lesson", lambda key: replace(lesson, exercises=two))
     assert check_lesson("tiny", source=str(notebook(answer(RIGHT), answer(FLATTEN)))) == 0
     assert check_lesson("tiny", source=str(notebook(answer(RIGHT)))) == 1
 

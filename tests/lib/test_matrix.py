@@ -120,6 +120,12 @@ def test_each_broken_rule_is_named(course, parts, problem):
     assert any(problem in found for found in course(**parts).problems), problem
 
 
+def test_a_library_that_is_here_but_does_not_load_is_no_problem(course, tmp_path, monkeypatch):
+    (tmp_path / "stubborn.py").write_text("raise RuntimeError('compiled with different CUDA versions')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert course(solutions=SOLUTIONS.replace("torch.lerp", "stubborn.lerp")).problems == []
+
+
 def test_a_changed_number_that_leaves_a_layer_without_inputs_warns_nobody(course):
     layer = "values * factor + torch.nn.Linear(1, 1).weight.new_ones(1)"
     course(solutions=SOLUTIONS.replace("values * factor + 1", layer, 1))

@@ -79,7 +79,9 @@ def test_lesson_06_judges_benign_against_malignant_on_the_official_split(file, c
         if words == "def run(":  # of this cell the function alone: all else trains on drawn lungs
             source = source[source.index("@torch.no_grad()") : source.index("\n\n\nlogits")]
         exec(compile(source, "lesson", "exec"), lesson)
-    validation, test = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 2, printed
+    validation, test = printed
     assert "validation: area" in validation and 0 <= float(test.split("test: area ")[1]) <= 1
     assert lesson["cubes"]["test"].shape == (4, 3, 28, 28)  # three slices around the middle, as channels
     assert torch.equal(lesson["cubes"]["test"][:, 1], load("nodule_mnist3d").splits["test"].images[:, 14].to("cpu"))
