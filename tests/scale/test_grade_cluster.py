@@ -17,8 +17,8 @@ PATIENCE = 800  # seconds, for a machine that others use
 def room(tmp_path_factory):
     """A class of right, wrong, damaged and hostile submissions, graded without Ray."""
     room = Classroom(tmp_path_factory.mktemp("class"))
-    for number in range(3):
-        room.hand_in(f"right{number}", honest())
+    room.hand_in("right", honest())
+    for number in range(7):  # what is said of a wrong answer depends on the inputs
         room.hand_in(f"wrong{number}", notebook_of(IMPORTS, WRONG_ACCURACY))
     room.hand_in("damaged", honest()[:200])
     room.hand_in_attack(ATTACKS / "forging/leaves_with_success.py")
