@@ -43,14 +43,15 @@ def connect(address: str | None, *, cpus: int | None = None, say: Callable[[str]
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise CourseError(
                 f"No Ray cluster answers at {address} ({str(error).splitlines()[0]}). "
-                "Start one with `ray start --head`, or leave the address out for one on this machine."
+                "Start one with `ray start --head`, set RAY_AUTH_MODE=token if it asks for a token, or leave the "
+                "address out for one on this machine."
             ) from error
         return ray
     for attempts_left in (4, 3, 2, 1, 0):
         try:
             store = 200_000_000  # bytes; only models, or a few submissions, are in it
             quiet = {"logging_level": logging.CRITICAL, "log_to_driver": False}
-            ray.init(include_dashboard=False, num_cpus=cpus, object_store_memory=store, **quiet)
+            ray.init(address="local", include_dashboard=False, num_cpus=cpus, object_store_memory=store, **quiet)
             return ray
         except Exception as error:  # no kind of its own, where Ray waited 30 seconds for itself in vain
             ray.shutdown()

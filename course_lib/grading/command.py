@@ -124,8 +124,8 @@ def _workers(options: Options, setting: Setting, plan: Plan) -> Iterator[Spread]
         return
     if options.isolation not in (None, BEST):
         raise CourseError(
-            f"--ray needs the isolation {BEST}: below it learners' code could talk to Ray, and Ray runs what anybody "
-            "sends it. Leave --isolation out, or --ray."
+            f"--ray needs the isolation {BEST}: below it learners' code could talk to Ray, and Ray runs what it is "
+            "sent. Leave --isolation out, or --ray."
         )
     with graders(options.ray, plan, hidden=setting.hidden, jobs=options.jobs) as cluster:
         setting.tier = BEST

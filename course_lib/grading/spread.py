@@ -34,7 +34,7 @@ from course_lib.paths import checkout
 
 TRIES = 3  # graders that may break off over one submission
 USERS = 4_000  # workers' user ids, so that no two graders of a node share one
-BEST = next(iter(TIERS))  # below it learners' code could talk to Ray, and Ray runs what anybody sends it
+BEST = next(iter(TIERS))  # below it learners' code could talk to Ray, and Ray runs what it is sent
 
 Record = dict[str, Any]
 
