@@ -76,7 +76,7 @@ def class_page(
             parts.append(f"<p class=quiet>And {len(group.to_look_at) - MOST_REMARKS} more, on the students' pages.</p>")
     parts.append(
         f"<p class=quiet>Isolation: <b>{tier}</b> ({escape(TIERS[tier].means)}); "
-        f"it withstands {escape(TIERS[tier].promise)}.</p>"
+        f"attacks that it withstands: {escape(TIERS[tier].promise)}.</p>"
     )
     return html_page("The class", *parts)
 

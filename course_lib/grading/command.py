@@ -109,7 +109,7 @@ def _announce(setting: Setting, submissions: list[Submission], plan: Plan, run: 
     tier = TIERS[setting.tier]
     verb = "Going on with" if run.is_resumed else "Grading"
     print(f"{verb} {len(submissions)} submissions of {', '.join(plan.lessons)}.")
-    print(f"Isolation: {tier.name} ({tier.means}). It withstands {tier.promise}.")
+    print(f"Isolation: {tier.name} ({tier.means}). Attacks that it withstands: {tier.promise}.")
     if setting.why_not:
         print(f"Not reached: {'; '.join(setting.why_not)}", file=sys.stderr)
 
@@ -155,11 +155,14 @@ def _grade_all(submissions: list[Submission], plan: Plan, run: Run, spread: Spre
 
 def _write_everything(out: Path, keys: list[str], run: Run, plan: Plan, weights: Weights, tier: str) -> None:
     group, similarity, rows, suites, codes, told = Class(plan.lessons), Similarity(), [], [], {}, ""
+    found_any, slugs = False, set()
     jplag = jplag_command()
     for record in run.records(keys):
         slug = tables.slug_of(record)
         row = tables.row_of(record, weights, f"students/{slug}.html")
         rows.append(row)
+        slugs.add(slug)
+        found_any |= any(each["file"] for each in record["lessons"].values())
         suites.append(tables.junit_suite(record))
         group.add(record, row)
         similarity.add(record, row.page)
@@ -167,6 +170,13 @@ def _write_everything(out: Path, keys: list[str], run: Run, plan: Plan, weights:
             codes[slug] = "\n\n".join(each.get("code", "") for each in record["lessons"].values())
         write_atomically(out / row.page, student_page(record, row, weights))
         tables.write_gradescope(out / "gradescope" / slug / "results.json", record, weights)
+    _drop_earlier_pages(out, slugs)
+    if rows and not found_any:
+        print(
+            f"No submission holds an answer to {', '.join(plan.lessons)}, so nobody has a point. Is it another lesson "
+            "that they handed in? Name it with --lesson.",
+            file=sys.stderr,
+        )
     exercises = group.exercises()
     tables.write_grades(out / "grades.csv", rows, exercises, weights)
     assignment = ", ".join(f"{lesson.number:02d} {lesson.name}" for lesson in lessons() if lesson.name in plan.lessons)
@@ -178,3 +188,15 @@ def _write_everything(out: Path, keys: list[str], run: Run, plan: Plan, weights:
     history = finish(run, out, group.summary())
     page = class_page(group, weights, similarity.pairs(), history, tier=tier, jplag=told)
     write_atomically(out / "class.html", page)
+
+
+def _drop_earlier_pages(out: Path, slugs: set[str]) -> None:
+    """Remove what an earlier run wrote for submissions that have changed since: nobody should be sent old points."""
+    for page in (out / "students").glob("*.html"):
+        if page.stem not in slugs:
+            page.unlink()
+    for results in (out / "gradescope").glob("*/results.json"):
+        if results.parent.name not in slugs:
+            results.unlink()
+            with contextlib.suppress(OSError):  # something of the instructor's own lies beside it
+                results.parent.rmdir()

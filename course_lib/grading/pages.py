@@ -56,6 +56,12 @@ def html_table(caption: str, heads: list[str], rows: list[list[str]], *, numbers
     )
 
 
+_HOW_CHECKED = (
+    "<p class=quiet>Your answers met the same checks as in the notebook, with random inputs of their own. "
+    "If you are sure to be right, <code>course report</code> writes down all about an answer.</p>"
+)
+
+
 def student_page(record: dict[str, Any], row: Row, weights: Weights) -> str:
     """What one student reads: points, and for each exercise the card that their notebook would have shown."""
     most = sum(map(weights.worth, row.points))
@@ -70,8 +76,6 @@ def student_page(record: dict[str, Any], row: Row, weights: Weights) -> str:
             parts.append(f"<h3>{escape(name)} <small class=quiet>{points}</small></h3>")
             parts.append(card_html(verdict_in(entry)))
             parts += [f"<p class=quiet>Did not run: {escape(remark)}</p>" for remark in entry["remarks"][:3]]
-    parts.append(
-        "<p class=quiet>Your answers met the same checks as in the notebook, with random inputs of their own. "
-        "If you are sure to be right, <code>course report</code> writes down all about an answer.</p>"
-    )
+    if any(each["file"] for each in record["lessons"].values()):
+        parts.append(_HOW_CHECKED)
     return html_page(f"Feedback for {record['student']}", *parts)

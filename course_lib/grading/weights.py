@@ -63,6 +63,11 @@ def read_weights(path: Path | None) -> Weights:
     for rule in rules:
         _must_be_known(rule, {"default", "shortcut"}, "rule", path)
     settings = {name: _number(name, value, path) for name, value in rules.items()}
+    if settings.get("shortcut", 0) > 1:
+        raise CourseError(
+            f"{path}: shortcut = {rules['shortcut']!r} is to be a share of an exercise's points, from 0 to 1, "
+            f"{WEIGHTS_EXAMPLE}"
+        )
     return Weights(points, lessons=[lesson.name for lesson in lessons() if lesson.name in tables], **settings)
 
 

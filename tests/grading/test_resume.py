@@ -58,6 +58,16 @@ def test_a_killed_run_goes_on_and_a_finished_one_begins_anew(room):
     assert json.loads((room.out / ".records/run.json").read_text())["seed"] != seed
     points = room.points()
     assert points.pop("student3") == 0.0 and set(points.values()) == {2.0}
+    for folder in ("students", "gradescope"):  # what was written of the notebook before is gone
+        assert len([path for path in (room.out / folder).iterdir() if path.name.startswith("student3")]) == 1
     history = [json.loads(line) for line in (room.out / "history.jsonl").read_text().splitlines()]
     assert [each["right"]["accuracy"] for each in history] == [6, 5]
     assert "from run to run" in (room.out / "class.html").read_text(encoding="utf-8")
+
+
+def test_where_nobody_hands_in_an_answer_of_that_lesson_it_is_said(tmp_path):
+    room = Classroom(tmp_path / "class")
+    room.hand_in("nobody", b"")
+    assert "No submission holds an answer to software_2" in room.grade(jobs=1).stderr
+    (page,) = (room.out / "students").iterdir()
+    assert "Your answers met the same checks" not in page.read_text(encoding="utf-8")

@@ -23,7 +23,10 @@ def test_separate_processes_withstand_forging_and_say_what_they_do_not(tmp_path)
         room.hand_in_attack(attack)
     room.hand_in("honest", honest())
     printed = room.grade("--isolation", "process", "--seconds", "2", jobs=2).stdout
-    assert "Isolation: process" in printed and "It withstands forging; but code that finds the references" in printed
+    assert (
+        "Isolation: process" in printed
+        and "Attacks that it withstands: forging; but code that finds the references" in printed
+    )
     assert {student: value for student, value in room.points().items() if value} == {"honest": 2.0}
     assert CANARIES["solutions"] in room.everything_said_to("reads_the_solutions")  # so the test above can fail
 

@@ -70,3 +70,9 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 def test_weights_are_read_only():
     assert Weights().points == {}
+
+
+def test_a_shortcut_earns_a_share_of_the_points_and_never_more_than_all(weights):
+    with pytest.raises(CourseError, match=r"shortcut = 5 is to be a share of an exercise's points, from 0 to 1"):
+        weights("[rules]\nshortcut = 5\n")
+    assert weights("[rules]\nshortcut = 1\n").earned("accuracy", "shortcut") == 1
