@@ -106,8 +106,8 @@ for stacked in (1, 2, 4, 8, 12):
     print(f"{10 * stacked:3d} ms: {(left >= needed).double().mean():.1%} have enough frames")
 
 # %% [markdown]
-# At 40 ms nearly all fit, but some have no room to spare. So our network reads frames of 40 ms and writes *two* rows for
-# each: one every 20 ms.
+# At 40 ms nearly all fit, but not all. So our network reads frames of 40 ms and writes *two* rows for each: one every
+# 20 ms.
 #
 # ## The blank
 #
@@ -180,14 +180,16 @@ show(axes, alt="A grid of seven states by eight rows. Ways lead right, down by o
      "down by two, past the blank. They begin in the first two states and end in the last two.")
 
 # %% [markdown]
-# Only from t to o there is a shortcut (red): from o to o it would merge the two.
+# Only from t to o there is a shortcut (orange): from o to o it would merge the two.
 #
 # $\alpha_t(s)$ is the probability of all ways that reach state $s$ in row $t$:
 #
 # $$\alpha_t(s) = \big[\alpha_{t-1}(s) + \alpha_{t-1}(s-1) + \underbrace{\alpha_{t-1}(s-2)}_{\text{if allowed}}\big]
 #   \; p_t(\text{label of } s)$$
 #
-# Two judges wait below: brute force over all paths of a small lattice, and torch's loss on a large one.
+# It begins in the first two states, with their $p_1$; what the last two hold in the last row, added up, is the
+# probability of the text. Two judges wait below: brute force over all paths of a small lattice, and torch's loss on a
+# large one.
 #
 # **Predict.** Will the *gradients* agree with torch's, too: at the logits, and at the log-probabilities?
 #
@@ -412,8 +414,7 @@ axes.grid(False)
 show(figure, alt=describe_alignment(heard[number], said[number], alphabet=alphabet))
 
 # %% [markdown]
-# The letters stand where they are spoken, and nobody ever told it. Each is a short spike; between them the network says
-# blank.
+# The letters stand where they are spoken, and nobody ever told it.
 #
 # Below, type any text: it costs the more, the less it fits the sound. Try a word that sounds alike.
 
@@ -478,7 +479,7 @@ print("CTC's forward pass says the same:", f"{math.exp(-ctc_forward(two_rows, to
 # %% [markdown]
 # Beam search and loss agree on what a text is worth. Now **language**: "brotther" sounds right, but nobody writes it.
 # An **n-gram** model counts, in the training sentences, which word follows which two. The library's search asks it
-# after each word, and writes only words that exist: a *lexicon*.
+# after each word, and writes only what begins a word that exists: a *lexicon*.
 #
 # How much should language count beside sound? A choice, so: on validation.
 #
@@ -499,7 +500,7 @@ for weight in (0.25, 0.5, 1.0):
     print(f"weight {weight:4.2f}: {word_error_rate(said, texts):.1%} of the words are wrong")
 
 # %% [markdown]
-# Hardly any difference between the weights: take 0.5. Now everything is chosen, and only now we ask the test voices,
+# Hardly any difference between the weights: the one in the middle will do. Now everything is chosen, and only now we ask the test voices,
 # once.
 
 # %%
@@ -532,16 +533,17 @@ by_voice = Counter(test.speakers[i] for i in wrong).most_common(3)
 print(f"{len(wrong)} of {len(test)} sentences have an error; voices with most of them:", dict(by_voice))
 
 # %% [markdown]
-# Read your errors, always: they say more than any rate. Most come from a few voices that are unlike all those heard in
-# training. Language leaves hardly a misspelled word, though perhaps a wrong one. It helps this much because a house has few
-# commands; in free speech it helps less.
+# Read your errors, always. Most come from a few voices unlike all those heard in training. Language leaves hardly a
+# misspelled word (at the very end, one begun and not finished), though perhaps a wrong one. A house has few commands;
+# in free speech it helps less.
 #
 # ## Noise
 #
 # In a kitchen, a fan hums and others talk. Beside the network that you trained in silence stands one of the course's
-# own: trained longer, on eight times as many sentences, and with noise of all kinds (`checkpoints/make_speech.py`).
+# own: larger, trained longer, on nearly eight times as many sentences, and with noise (`checkpoints/make_speech.py`).
 #
-# **Predict.** At 5 dB the voice still has three times the energy of the noise. What does each network understand?
+# **Predict.** At 5 dB the voice still has three times the energy of the noise. Of 99 validation sentences, what does
+# each network understand?
 
 # %%
 from course_lib.generate.noise import KINDS, make_noise
@@ -562,8 +564,8 @@ axes.legend()
 show(figure, alt="Two rising curves as noise grows. The network trained in silence fails; the other holds.")
 
 # %% [markdown]
-# What a network hasn't heard in training, it doesn't understand in use. (At 30 dB, with hardly any noise, you see what
-# more sentences and longer training do.)
+# What a network hasn't heard in training, it doesn't understand in use. Even at 30 dB, where the noise has a thousandth
+# of the voice's energy, yours makes more mistakes than in silence.
 #
 # ## While somebody still speaks
 #
@@ -599,14 +601,14 @@ print(f"a piece of 0.32 s takes {1000 * typical:.1f} ms; real-time factor {typic
 print(f"the whole validation set at once: real-time factor {all_at_once / validation.durations.sum():.4f}")
 
 # %% [markdown]
-# The letters come while the voice goes on, a little behind it. This network can't look ahead, and yet it makes fewer
-# mistakes than yours: it, too, has heard eight times as many sentences. It is fast enough to listen to many people at
-# once.
+# The letters come while the voice goes on. This network can't look ahead, and yet it makes fewer mistakes than yours:
+# it is larger, and it, too, has heard nearly eight times as many sentences. All of them in silence, so noise is its
+# undoing.
 #
 # ## Your own voice
 #
-# First a voice from the test, in text; and, if you have fetched FSDD (`course data fsdd`), digits that people spoke,
-# one in each recording. Then you: record yourself, save, and choose the file; or any WAV, FLAC or Ogg.
+# First a voice from the test; and, if you have fetched FSDD (`course data fsdd`), digits that people spoke. Then you:
+# record yourself, save, and choose the file; or any WAV, FLAC or Ogg.
 #
 # **Predict.** The network has heard synthetic voices only. Of ten digits by people, how many does it read?
 
@@ -643,8 +645,8 @@ explore_microphone(transcribe)
 # %% [markdown]
 # ## Going further
 #
-# - Train with `batch_size=32`, or without the two rows per frame. What do you lose?
-# - Leave out the lexicon's word "heater" and read a sentence that has it.
+# - Train with `batch_size=32`. What do you lose, and what do you gain?
+# - Give `WordModel` a `lexicon=` without the word "heater", and read a sentence that has it.
 # - On a GPU this notebook trains a wider network longer; `course data librispeech` brings people who read books aloud.
 #
 # Read: A. Graves and others, *Connectionist temporal classification*, 2006,

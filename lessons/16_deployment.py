@@ -373,6 +373,7 @@ def percentile_latency(due, finished, *, percent):
 # **Predict.** The rate doubles from step to step. Does the latency double, too?
 
 # %%
+import gc
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -393,7 +394,8 @@ def load_at(rate, seconds=1.5):
 chance = torch.Generator().manual_seed(0)
 
 # %%
-rates = 10, 20, 40, 80, 160, 320
+gc.freeze()  # what is there already, Python need not search for garbage: that would hold everybody up
+rates = 10, 20, 40, 80, 160, 320, 640
 measured = {rate: load_at(rate) for rate in rates}
 figure, axes = plt.subplots(figsize=(7, 3.2))
 for percent, marker in ((50, "o"), (95, "s"), (99, "^")):
@@ -423,7 +425,7 @@ narrow, at = start({"shapes": models["shapes"]}, max_queue=4, max_batch=4, deadl
 with ThreadPoolExecutor(64) as pool:
     statuses = Counter(pool.map(lambda _: ask(classify, whole, "image/png", at)[0], range(200)))
 narrow.should_exit = True
-print("answered or refused, all 200 of them:", statuses[200] + statuses[429] == 200)
+print("lost without an answer:", 200 - statuses[200] - statuses[429])
 print("some were answered:", statuses[200] > 0)
 
 # %% [markdown]
@@ -493,7 +495,7 @@ def statistics(reader, inputs):
 
 reference, level = statistics(seer, known), alarm_level(5)
 alarms = [drift_score(reference, statistics(seer, window)).max().item() > level for window in exam.images.split(50)]
-print(len(alarms), "windows, at most two false alarms:", sum(alarms) <= 2)
+print(f"{len(alarms)} windows, at most two with a score above {level:.2f}:", sum(alarms) <= 2)
 
 # %% [markdown]
 # ## The camera gets dark
@@ -607,7 +609,7 @@ people, others = voices.variants_of("validation"), voices.variants_of("test")
 reference_of_speech = statistics(listener, listen_to("en-us", people, 200, seed=5)[1])
 for accent in ("en-us", "de"):
     live = drift_score(reference_of_speech, statistics(listener, listen_to(accent, people, 50, seed=2)[1]))
-    print(f"{accent:6s}", *(f"{name} {score:.1f}  " for name, score in zip(SOUND_STATISTICS, live, strict=True)))
+    print(f"{accent:6s}", *(f"{name} {score:.2f}  " for name, score in zip(SOUND_STATISTICS, live, strict=True)))
 
 # %% [markdown]
 # Loudness and bands hardly move: same throats, same microphone. The dynamics stir, since the rhythm is another. But by far
