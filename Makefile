@@ -1,7 +1,7 @@
 # Every line is one command over scripts/setup.py, which makes .venv where it is missing and then runs what follows "run".
 # Without make (on Windows): py scripts/setup.py run course lab
 PYTHON ?= python3
-SETUP = $(PYTHON) scripts/setup.py $(if $(CPU),--cpu)
+SETUP = $(PYTHON) scripts/setup.py $(if $(CPU),$(if $(filter 0,$(CPU)),--cuda,--cpu))
 RUN = @$(SETUP) run
 
 .DEFAULT_GOAL := help

@@ -95,15 +95,15 @@ def _in_a_sentence(group: Class, weights: Weights) -> str:
         mean = number(round(sum(totals) / len(totals), 2))
         half = f"; half of them {number(middle)} or more" if middle else ""
         says.append(f"Of {number(most)} points they have {mean} on average{half}.")
-    hardest = min(group.looks, key=lambda name: group.looks[name]["right"], default=None)
-    if hardest and group.looks[hardest]["right"] < group.size:
-        says.append(
-            f"Hardest was <code>{escape(hardest)}</code>: {group.looks[hardest]['right']} of {group.size} passed."
-        )
-        if group.mistakes[hardest]:
-            (mistake, count), *_ = group.mistakes[hardest].most_common(1)
+    fewest = min((looks["right"] for looks in group.looks.values()), default=group.size)
+    hardest = [name for name, looks in group.looks.items() if looks["right"] == fewest]
+    if fewest < group.size and (len(hardest) == 1 or len(hardest) < len(group.looks)):
+        names = ", ".join(f"<code>{escape(name)}</code>" for name in hardest)
+        says.append(f"Hardest {'was' if len(hardest) == 1 else 'were'} {names}: {fewest} of {group.size} passed.")
+        if group.mistakes[hardest[0]]:
+            (mistake, count), *_ = group.mistakes[hardest[0]].most_common(1)
             often = "once" if count == 1 else f"{count} times"
-            says.append(f"Its most frequent known mistake: “{escape(_in_words(mistake, hardest))}”, {often}.")
+            says.append(f"A frequent known mistake: “{escape(_in_words(mistake, hardest[0]))}”, {often}.")
     return f"<p>{' '.join(says)}</p>"
 
 
@@ -144,7 +144,7 @@ def _known_mistakes(group: Class) -> str:
     head = "<h2>Which known mistakes were made</h2>"
     if not lines:
         return f"{head}<p>No known mistake was recognized.</p>"
-    caption = "Most frequent first, with the hint that each student has read"
+    caption = "Most frequent first, with the hint on the page of each student"
     return head + html_table(caption, ["how often", "exercise", "mistake", "hint"], lines, numbers=(0,))
 
 

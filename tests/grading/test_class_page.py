@@ -67,9 +67,9 @@ def test_each_submission_is_counted_in_one_column_and_what_can_not_be_read_in_it
 
 def test_mistakes_are_counted_and_named_in_words(plan):
     found, shown = page(plan, [record("ann", WRONG), record("bob", WRONG), record("cy", RIGHT)])
-    (_, line) = shown["Most frequent first, with the hint that each student has read"]
+    (_, line) = shown["Most frequent first, with the hint on the page of each student"]
     assert line[:3] == ["2", "accuracy", "averages the batches"]
-    assert "Hardest was confusion_matrix: 0 of 3 passed" in found.p.text
+    assert "Hardest were confusion_matrix, stratified_split: 0 of 3 passed" in found.p.text
 
 
 def test_runs_are_compared_by_share_and_those_of_other_lessons_are_left_out(plan):
