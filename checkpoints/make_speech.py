@@ -3,9 +3,9 @@
     python -m checkpoints.make_speech speech_noise
     python -m checkpoints.make_speech speech_streaming
 
-Each takes minutes on one thread (`cpu_seconds` on its card) and 5 GB of memory, and writes NAME.safetensors (16-bit floats) and NAME.json
-(its hash, its recipe, and what was measured on the validation voices). When everything is chosen, ask the test voices,
-once:
+Each takes minutes on one thread (`cpu_seconds` on its card) and 5 GB of memory, and writes NAME.safetensors (16-bit
+floats) and NAME.json (its hash, its recipe, and what was measured on the validation voices). When everything is chosen,
+ask the test voices, once:
 
     python -m checkpoints.make_speech speech_noise --test
 """
