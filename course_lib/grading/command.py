@@ -155,13 +155,12 @@ def _grade_all(submissions: list[Submission], plan: Plan, run: Run, spread: Spre
 
 def _write_everything(out: Path, keys: list[str], run: Run, plan: Plan, weights: Weights, tier: str) -> None:
     group, similarity, rows, suites, codes, told = Class(plan.lessons), Similarity(), [], [], {}, ""
-    found_any, slugs = False, set()
+    found_any = False
     jplag = jplag_command()
     for record in run.records(keys):
         slug = tables.slug_of(record)
         row = tables.row_of(record, weights, f"students/{slug}.html")
         rows.append(row)
-        slugs.add(slug)
         found_any |= any(each["file"] for each in record["lessons"].values())
         suites.append(tables.junit_suite(record))
         group.add(record, row)
@@ -170,7 +169,7 @@ def _write_everything(out: Path, keys: list[str], run: Run, plan: Plan, weights:
             codes[slug] = "\n\n".join(each.get("code", "") for each in record["lessons"].values())
         write_atomically(out / row.page, student_page(record, row, weights))
         tables.write_gradescope(out / "gradescope" / slug / "results.json", record, weights)
-    _drop_earlier_pages(out, slugs)
+    _drop_earlier_pages(out, {Path(row.page).stem for row in rows})
     if rows and not found_any:
         print(
             f"No submission holds an answer to {', '.join(plan.lessons)}, so nobody has a point. Is it another lesson "
